@@ -1,0 +1,34 @@
+// A store is a surface as transports see it: manifest, bytes as stored, a trailer per chunk, and which chunks
+// are there. The exposing side hands one to a transport; a transport that has memory of its own hands one to
+// a pull.
+#pragma once
+
+#include <rgtp/manifest.h>
+#include <rgtp/region.h>
+
+namespace rgtp {
+
+// Everything here may be called from any thread. What has() once says stays true.
+class RGTP_EXPORT Store {
+ public:
+  virtual ~Store();
+
+  virtual const Manifest& manifest() const = 0;
+  // Whether the chunk is published: its bytes and its trailer never change any more.
+  virtual bool has(ChunkIndex chunk) const = 0;
+  // How many chunks are published.
+  virtual std::uint32_t published() const = 0;
+
+  // Bytes [offset, offset + out.size()) of the chunk followed by its trailer, zeros behind the trailer's end:
+  // what travels, in one address space. The chunk must be published. Errors are the region's.
+  [[nodiscard]] virtual Result<ReadStatus> read(ChunkIndex chunk, std::uint32_t offset,
+                                                std::span<std::byte> out, ReadMode mode) const = 0;
+  // The surface's bytes where they are memory, else empty; only published chunks may be touched.
+  virtual std::span<const std::byte> mapped() const = 0;
+  // The trailer of a published chunk.
+  virtual std::span<const std::byte> trailer(ChunkIndex chunk) const = 0;
+  // source_changed where the bytes are a file's and the file is not the same any more.
+  [[nodiscard]] virtual Result<void> check_unchanged() const = 0;
+};
+
+}  // namespace rgtp

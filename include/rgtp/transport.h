@@ -1,0 +1,111 @@
+// The interface of a transport: a way to make the bits of a pull's surface become set.
+//
+// A third transport subclasses Transport, is passed in ExposerOptions and PullerOptions, and passes the
+// conformance suite. Everything here happens on the loop's thread, and nothing may block it. The loop is kept
+// alive by the user's handles, never by a transport: whoever is the last to hold a loop joins its thread.
+//
+// A pull, from the transport's side:
+//
+//     sink.on_manifest(manifest)            once, first
+//     sink.adopt(store)                     the transport has the bytes in memory of its own and offers them;
+//                                           if taken, on_chunk(i) for every chunk published after that
+//     sink.place(i), fill, sink.on_chunk(i) otherwise, chunk by chunk, in any order
+//     sink.on_end(...)                      once, last
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include <rgtp/event_loop.h>
+#include <rgtp/locator.h>
+#include <rgtp/observer.h>
+#include <rgtp/store.h>
+
+namespace rgtp {
+
+// Who may map a surface's memory; enforced by the kernel where a transport uses shared memory.
+class Access {
+ public:
+  // This user alone: the default.
+  static Access owner() { return {}; }
+};
+
+// Where a transport puts what it receives of one chunk. The spans stay valid until on_chunk() for it, the end
+// of the fetch, or want_changed(), whichever comes first.
+struct Placement {
+  std::span<std::byte> bytes;
+  std::span<std::byte> trailer;
+};
+
+enum class ChunkVerdict {
+  good,   // verified and available
+  again,  // failed verification: fetch it once more
+};
+
+// The receiving end of a pull: the core's pull state, seen by a transport.
+class RGTP_EXPORT Sink {
+ public:
+  virtual ~Sink();
+
+  // An error ends the fetch: the transport stops and calls nothing more.
+  [[nodiscard]] virtual Result<void> on_manifest(const Manifest& manifest) = 0;
+  // Offers the transport's own memory. False: the pull has storage of its own, to be filled through place().
+  [[nodiscard]] virtual bool adopt(std::shared_ptr<const Store> store) = 0;
+  // Where the chunk goes; nothing where it is not wanted now or is there already. The same place is returned
+  // until the chunk is verified.
+  virtual std::optional<Placement> place(ChunkIndex chunk) = 0;
+  // The chunk's placement is full, or, after adopt(), the chunk is published.
+  virtual ChunkVerdict on_chunk(ChunkIndex chunk) = 0;
+  // The chunks to fetch now, lowest first; those that are there already count as fetched. It changes as the
+  // consumer goes on: then Fetch::want_changed() is called.
+  virtual ChunkRange wanted() const = 0;
+  // No more will come: the error that ended it, or the final size. Nothing may be called afterwards.
+  virtual void on_end(Result<std::uint64_t> final_size) = 0;
+  // Where the transport reports what happens.
+  virtual Observer& observer() = 0;
+};
+
+// A pull under way. Destroying it cancels: no sink call follows. Not inside a call to the sink.
+class RGTP_EXPORT Fetch {
+ public:
+  virtual ~Fetch();
+  // Sink::wanted() returns something else now.
+  virtual void want_changed() = 0;
+};
+
+// A surface being offered. Destroying it withdraws.
+class RGTP_EXPORT Exposure {
+ public:
+  virtual ~Exposure();
+  // What a puller needs to find the surface through this transport.
+  virtual Locator locator() const = 0;
+  // More chunks of a growing store are there: the store's publish count now.
+  virtual void published(std::uint32_t chunks) = 0;
+  virtual void finished(std::uint64_t final_size) = 0;
+};
+
+class RGTP_EXPORT Transport {
+ public:
+  virtual ~Transport();
+
+  // How routes name it: "udp", "shm", "inproc". Lower-case letters and digits.
+  virtual std::string_view name() const = 0;
+  // Whether pull() of this locator could work, judged by its text alone.
+  virtual bool can_reach(const Locator& locator) const = 0;
+
+  // What the transport keeps on a loop for as long as somebody may expose or pull there: sockets, caches.
+  // Taken before the first expose() or pull() on that loop and let go on the loop's thread after the last.
+  [[nodiscard]] virtual std::shared_ptr<void> attach(EventLoop& loop);
+
+  // Memory for a surface's bytes, asked of the first transport in the route only.
+  [[nodiscard]] virtual Result<std::shared_ptr<Region>> allocate(const Manifest& manifest,
+                                                                 const Access& access) = 0;
+  [[nodiscard]] virtual Result<std::unique_ptr<Exposure>> expose(std::shared_ptr<const Store> store,
+                                                                 EventLoop& loop,
+                                                                 std::shared_ptr<Observer> observer) = 0;
+  // The sink outlives the fetch. Errors that are known at once are returned, later ones go to on_end().
+  [[nodiscard]] virtual Result<std::unique_ptr<Fetch>> pull(const Locator& locator, Sink& sink,
+                                                            EventLoop& loop) = 0;
+};
+
+}  // namespace rgtp

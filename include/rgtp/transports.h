@@ -1,0 +1,39 @@
+// The transports that come with the library, for programs that want other options than the defaults.
+//
+//     auto exposer = rgtp::Exposer::open({.transports = {rgtp::udp_transport({.bind =
+//     "[::]:9000"})}}).value();
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include <rgtp/log.h>
+#include <rgtp/transport.h>
+
+namespace rgtp {
+
+struct UdpOptions {
+  // Where an exposer listens: "ADDRESS:PORT" or "[ADDRESS]:PORT", port 0 for a free one. [::] takes IPv4 too.
+  // By default nothing but this host can reach it.
+  std::string bind = "127.0.0.1:0";
+  // The host that stands in locators; by default the address that is bound, or for a wildcard the address of
+  // the default route.
+  std::string advertise = {};
+  // The largest IP packet to use, in bytes, headers included, 576 to 9,000; 0 finds out. Both sides obey
+  // theirs, so a puller's alone is enough.
+  std::uint32_t mtu = 0;
+  // A pull that hears nothing for this long ends with timed_out.
+  Duration idle_timeout = std::chrono::seconds(10);
+  // Receive buffer to ask the kernel for, which may grant less (net.core.rmem_max).
+  std::uint32_t receive_buffer_bytes = 4 * 1024 * 1024;
+  Log log = {};
+};
+
+// Datagrams over UDP: name "udp", locators rgtp://host:port/<id>. May be given to several handles.
+RGTP_EXPORT std::shared_ptr<Transport> udp_transport(UdpOptions options = {});
+
+// Pulls within one process, through an object that both sides are given: name "inproc", locators
+// rgtp+inproc://<id>. For tests, and as the smallest example of a transport.
+RGTP_EXPORT std::shared_ptr<Transport> inproc_transport();
+
+}  // namespace rgtp

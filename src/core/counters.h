@@ -1,0 +1,33 @@
+// The observer behind stats(): adds events up, readable from any thread.
+#pragma once
+
+#include <atomic>
+
+#include <rgtp/observer.h>
+#include <rgtp/stats.h>
+
+namespace rgtp::core {
+
+// Written by the loop's thread alone.
+class Counters : public Observer {
+ public:
+  void on_event(const Event& event) override;
+  Stats snapshot() const;
+  // Time from the start of the pull to its first chunk; later calls change nothing.
+  void set_time_to_first_chunk(Duration duration);
+
+ private:
+  using Count = std::atomic<std::uint64_t>;
+  static void add(Count& count, std::uint64_t value) {
+    count.store(count.load(std::memory_order_relaxed) + value, std::memory_order_relaxed);
+  }
+
+  struct Adder;
+  Count bytes_{0}, verified_bytes_{0}, chunks_{0}, rejected_chunks_{0};
+  Count datagrams_sent_{0}, datagrams_received_{0}, datagrams_dropped_{0}, bytes_sent_{0}, bytes_received_{0};
+  Count requests_{0}, slices_asked_{0}, slices_asked_again_{0}, slices_lost_{0}, spurious_losses_{0};
+  Count duplicates_{0}, probe_timeouts_{0}, refusals_{0}, request_overflows_{0};
+  Count rtt_ns_{0}, rate_{0}, window_bytes_{0}, time_to_first_chunk_ns_{0};
+};
+
+}  // namespace rgtp::core

@@ -1,0 +1,71 @@
+// The state of a pull, the same for every transport: what is wanted, what is there and verified, what the
+// consumer has been given, how far it is.
+//
+//     auto extent = state.begin(manifest);        // on_manifest
+//     state.use(store_in_region(*extent, region));
+//     state.place(chunk) ... state.on_chunk(chunk)
+//     while (auto view = state.take_next()) ...   // next()
+#pragma once
+
+#include <deque>
+
+#include <rgtp/observer.h>
+#include <rgtp/puller.h>
+
+#include "core/bitmap.h"
+#include "core/pull_storage.h"
+
+namespace rgtp::core {
+
+// One owner at a time; no locks of its own.
+class PullState {
+ public:
+  struct Options {
+    Range range = {};
+    Order order = Order::arrival;
+    std::uint64_t max_size = whole;
+    std::uint64_t window_bytes = whole;  // below `whole`: only so many bytes are wanted ahead of the consumer
+  };
+
+  PullState(const Options& options, Observer& observer) : options_(options), observer_(observer) {}
+
+  // What of the surface is pulled. Errors: out_of_range, too_large, malformed_data.
+  [[nodiscard]] Result<PullExtent> begin(const Manifest& manifest);
+  // Where it goes; after begin().
+  void use(std::unique_ptr<PullStorage> storage);
+
+  // The sink's side, as in transport.h.
+  std::optional<Placement> place(ChunkIndex chunk);
+  [[nodiscard]] Result<ChunkVerdict> on_chunk(ChunkIndex chunk);
+  ChunkRange wanted() const;
+  // Takes over a chunk of an adopted store, which is not hashed: the kernel says who could write it.
+  void on_adopted(ChunkIndex chunk);
+
+  // The consumer's side. The next chunk in the order asked for; nothing where it is not there yet, or where
+  // all were given out, which exhausted() tells.
+  std::optional<View> take_next();
+  bool exhausted() const { return begun() && given_out_ == extent_->chunks.size(); }
+  bool begun() const { return storage_ != nullptr; }
+  bool complete() const { return begun() && kept_ == extent_->chunks.size(); }
+  // The whole range; complete() holds.
+  std::optional<View> view_all() { return storage_->view_all(); }
+  Progress progress() const { return {bytes_, begun() ? extent_->range.length : 0}; }
+  const std::optional<PullExtent>& extent() const { return extent_; }
+
+ private:
+  bool is_there(ChunkIndex chunk) const { return there_->test(chunk.value - extent_->chunks.first.value); }
+  void mark(ChunkIndex chunk);
+
+  const Options options_;
+  Observer& observer_;
+  std::optional<PullExtent> extent_;
+  std::unique_ptr<PullStorage> storage_;
+  std::optional<ChunkBitmap> there_;  // of the extent's chunks
+  std::deque<ChunkIndex> arrived_;    // not given out yet, under Order::arrival
+  std::uint32_t window_chunks_ = 0;
+  std::uint32_t kept_ = 0;
+  std::uint32_t given_out_ = 0;
+  std::uint64_t bytes_ = 0;
+};
+
+}  // namespace rgtp::core

@@ -1,0 +1,147 @@
+#include "core/pull_storage.h"
+
+#include <algorithm>
+#include <cassert>
+
+namespace rgtp::core {
+
+namespace {
+
+// One chunk and its trailer in memory of their own.
+class ChunkBuffer {
+ public:
+  ChunkBuffer(std::uint32_t chunk_length, std::uint32_t trailer_length)
+      : memory_(new std::byte[std::size_t{chunk_length} + trailer_length]),
+        chunk_length_(chunk_length),
+        trailer_length_(trailer_length) {}
+
+  Placement placement() const {
+    return {{memory_.get(), chunk_length_}, {memory_.get() + chunk_length_, trailer_length_}};
+  }
+
+ private:
+  std::unique_ptr<std::byte[]> memory_;
+  std::uint32_t chunk_length_;
+  std::uint32_t trailer_length_;
+};
+
+std::shared_ptr<ChunkBuffer> make_buffer(const Manifest& manifest, ChunkIndex chunk) {
+  return std::make_shared<ChunkBuffer>(manifest.length_of(chunk), manifest.trailer_bytes);
+}
+
+std::span<const std::byte> part_of(const PullExtent& extent, ChunkIndex chunk,
+                                   std::span<const std::byte> bytes) {
+  const Range clip = extent.clip(chunk);
+  return bytes.subspan(clip.offset - extent.manifest.offset_of(chunk), clip.length);
+}
+
+class RegionStorage : public PullStorage {
+ public:
+  RegionStorage(PullExtent extent, std::shared_ptr<Region> region)
+      : extent_(std::move(extent)),
+        region_(std::move(region)),
+        trailers_(std::size_t{extent_.chunks.size()} * extent_.manifest.trailer_bytes) {
+    assert(region_->size() == extent_.range.length && region_->writable().size() == region_->size());
+  }
+
+  std::optional<Placement> place(ChunkIndex chunk) override {
+    const std::uint32_t length = extent_.manifest.length_of(chunk);
+    const Range clip = extent_.clip(chunk);
+    if (clip.length < length) {
+      auto& buffer = partial_[chunk.value];
+      if (buffer == nullptr) buffer = make_buffer(extent_.manifest, chunk);
+      return buffer->placement();
+    }
+    const std::size_t trailer_bytes = extent_.manifest.trailer_bytes;
+    return Placement{region_->writable().subspan(clip.offset - extent_.range.offset, length),
+                     std::span(trailers_).subspan((chunk.value - extent_.chunks.first.value) * trailer_bytes,
+                                                  trailer_bytes)};
+  }
+
+  Result<void> keep(ChunkIndex chunk) override {
+    const auto partial = partial_.find(chunk.value);
+    if (partial == partial_.end()) return {};
+    auto written = region_->write(extent_.clip(chunk).offset - extent_.range.offset,
+                                  part_of(extent_, chunk, partial->second->placement().bytes));
+    partial_.erase(partial);
+    return written;
+  }
+
+  View view(ChunkIndex chunk) override {
+    const Range clip = extent_.clip(chunk);
+    return {region_->mapped().subspan(clip.offset - extent_.range.offset, clip.length), clip.offset, region_};
+  }
+  void handed_out(ChunkIndex /*chunk*/) override {}
+  std::optional<View> view_all() override { return View(region_->mapped(), extent_.range.offset, region_); }
+
+ private:
+  PullExtent extent_;
+  std::shared_ptr<Region> region_;
+  std::vector<std::byte> trailers_;
+  std::unordered_map<std::uint32_t, std::shared_ptr<ChunkBuffer>> partial_;
+};
+
+class WindowStorage : public PullStorage {
+ public:
+  explicit WindowStorage(PullExtent extent) : extent_(std::move(extent)) {}
+
+  std::optional<Placement> place(ChunkIndex chunk) override {
+    auto& buffer = buffers_[chunk.value];
+    if (buffer == nullptr) buffer = make_buffer(extent_.manifest, chunk);
+    return buffer->placement();
+  }
+  Result<void> keep(ChunkIndex /*chunk*/) override { return {}; }
+  View view(ChunkIndex chunk) override {
+    const auto& buffer = buffers_.at(chunk.value);
+    return {part_of(extent_, chunk, buffer->placement().bytes), extent_.clip(chunk).offset, buffer};
+  }
+  void handed_out(ChunkIndex chunk) override { buffers_.erase(chunk.value); }
+  std::optional<View> view_all() override { return std::nullopt; }
+
+ private:
+  PullExtent extent_;
+  std::unordered_map<std::uint32_t, std::shared_ptr<ChunkBuffer>> buffers_;
+};
+
+class AdoptedStorage : public PullStorage {
+ public:
+  AdoptedStorage(PullExtent extent, std::shared_ptr<const Store> store)
+      : extent_(std::move(extent)), store_(std::move(store)) {}
+
+  std::optional<Placement> place(ChunkIndex /*chunk*/) override { return std::nullopt; }
+  Result<void> keep(ChunkIndex /*chunk*/) override { return {}; }
+  View view(ChunkIndex chunk) override {
+    const Range clip = extent_.clip(chunk);
+    return {store_->mapped().subspan(clip.offset, clip.length), clip.offset, store_};
+  }
+  void handed_out(ChunkIndex /*chunk*/) override {}
+  std::optional<View> view_all() override {
+    return View(store_->mapped().subspan(extent_.range.offset, extent_.range.length), extent_.range.offset,
+                store_);
+  }
+
+ private:
+  PullExtent extent_;
+  std::shared_ptr<const Store> store_;
+};
+
+}  // namespace
+
+Range PullExtent::clip(ChunkIndex chunk) const {
+  const std::uint64_t from = std::max(manifest.offset_of(chunk), range.offset);
+  const std::uint64_t end =
+      std::min(manifest.offset_of(chunk) + manifest.length_of(chunk), range.offset + range.length);
+  return {from, end > from ? end - from : 0};
+}
+
+std::unique_ptr<PullStorage> store_in_region(PullExtent extent, std::shared_ptr<Region> region) {
+  return std::make_unique<RegionStorage>(std::move(extent), std::move(region));
+}
+std::unique_ptr<PullStorage> store_in_window(PullExtent extent) {
+  return std::make_unique<WindowStorage>(std::move(extent));
+}
+std::unique_ptr<PullStorage> store_adopted(PullExtent extent, std::shared_ptr<const Store> store) {
+  return std::make_unique<AdoptedStorage>(std::move(extent), std::move(store));
+}
+
+}  // namespace rgtp::core

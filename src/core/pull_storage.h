@@ -1,0 +1,50 @@
+// Where a pull puts its chunks: a region that holds the whole range, a window of chunks that are handed on
+// and forgotten, or a store that the transport brought along.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include <rgtp/transport.h>
+#include <rgtp/view.h>
+
+namespace rgtp::core {
+
+// The part of a surface that a pull wants, and how chunks relate to it.
+struct PullExtent {
+  Manifest manifest;
+  Range range;  // resolved
+  ChunkRange chunks;
+
+  // The bytes of a chunk that are in the range, as offsets in the surface.
+  Range clip(ChunkIndex chunk) const;
+};
+
+class PullStorage {
+ public:
+  virtual ~PullStorage() = default;
+
+  // Where the chunk is received; the same until keep(). The chunk is in the extent and not kept yet. Nothing
+  // where the storage is not written to.
+  virtual std::optional<Placement> place(ChunkIndex chunk) = 0;
+  // The chunk's placement is verified. The error is the region's.
+  [[nodiscard]] virtual Result<void> keep(ChunkIndex chunk) = 0;
+  // A kept chunk, clipped to the range.
+  virtual View view(ChunkIndex chunk) = 0;
+  // The consumer has been given the chunk by next() and may drop it.
+  virtual void handed_out(ChunkIndex chunk) = 0;
+  // The whole range in one piece; nothing where the storage does not hold that.
+  virtual std::optional<View> view_all() = 0;
+};
+
+// Into a writable region of just the range's bytes. Chunks at its ends, of which it holds a part only, are
+// received beside it.
+std::unique_ptr<PullStorage> store_in_region(PullExtent extent, std::shared_ptr<Region> region);
+// A buffer a chunk, let go with the last view of it.
+std::unique_ptr<PullStorage> store_in_window(PullExtent extent);
+// The bytes of a store in memory. Nothing is ever placed.
+std::unique_ptr<PullStorage> store_adopted(PullExtent extent, std::shared_ptr<const Store> store);
+
+}  // namespace rgtp::core
