@@ -11,6 +11,8 @@
 //                                           if taken, on_chunk(i) for every chunk published after that
 //     sink.place(i), fill, sink.on_chunk(i) otherwise, chunk by chunk, in any order
 //     sink.on_end(...)                      once, last
+//
+// The sink destroys the fetch as soon as it has all it wants.
 #pragma once
 
 #include <optional>
@@ -59,7 +61,8 @@ class RGTP_EXPORT Sink {
   // The chunks to fetch now, lowest first; those that are there already count as fetched. It changes as the
   // consumer goes on: then Fetch::want_changed() is called.
   virtual ChunkRange wanted() const = 0;
-  // No more will come: the error that ended it, or the final size. Nothing may be called afterwards.
+  // No more will come: the error that ended it, or the final size of a growing surface. Nothing may be called
+  // afterwards.
   virtual void on_end(Result<std::uint64_t> final_size) = 0;
   // Where the transport reports what happens.
   virtual Observer& observer() = 0;

@@ -61,6 +61,7 @@ class ByteReader {
   void get_into(std::span<std::byte> out) {
     const auto bytes = get_bytes(out.size());
     if (!bytes.empty()) std::memcpy(out.data(), bytes.data(), bytes.size());
+    if (bytes.size() < out.size()) std::memset(out.data(), 0, out.size());
   }
   // Empty where there are not that many left.
   std::span<const std::byte> get_bytes(std::size_t count) {

@@ -10,6 +10,7 @@ namespace rgtp::core {
 
 Result<PullExtent> PullState::begin(const Manifest& manifest) {
   assert(!extent_);
+  assert(options_.window_bytes == whole || options_.order == Order::content);
   if (auto valid = manifest.validate(); !valid) return fail(std::move(valid).error());
   if (manifest.protection != Protection::checksum || manifest.trailer_bytes != sizeof(Tag))
     return fail(Errc::unsupported_version,
@@ -29,7 +30,7 @@ Result<PullExtent> PullState::begin(const Manifest& manifest) {
 }
 
 void PullState::use(std::unique_ptr<PullStorage> storage) {
-  assert(extent_ && storage_ == nullptr);
+  assert(extent_ && kept_ == 0);
   there_.emplace(extent_->chunks.size());
   // Two chunks at least, so that one can arrive while the other is consumed.
   const std::uint64_t window =

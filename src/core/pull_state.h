@@ -24,14 +24,16 @@ class PullState {
     Range range = {};
     Order order = Order::arrival;
     std::uint64_t max_size = whole;
-    std::uint64_t window_bytes = whole;  // below `whole`: only so many bytes are wanted ahead of the consumer
+    // Below `whole`: only so many bytes are wanted ahead of the consumer. Under Order::content alone, since
+    // under Order::arrival nobody knows where the consumer is.
+    std::uint64_t window_bytes = whole;
   };
 
   PullState(const Options& options, Observer& observer) : options_(options), observer_(observer) {}
 
   // What of the surface is pulled. Errors: out_of_range, too_large, malformed_data.
   [[nodiscard]] Result<PullExtent> begin(const Manifest& manifest);
-  // Where it goes; after begin().
+  // Where it goes; after begin(), and again while nothing is there yet.
   void use(std::unique_ptr<PullStorage> storage);
 
   // The sink's side, as in transport.h.

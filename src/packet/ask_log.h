@@ -1,0 +1,84 @@
+// What was asked for and has not been settled: ask numbers, and the trains that they belong to.
+//
+// Every slice that is asked for gets a fresh ask number, one that is asked for again too; DATA echoes it. So
+// the puller owns what a sender of QUIC calls its packet-number space, without ambiguity (RFC 9002, section
+// 2).
+#pragma once
+
+#include <deque>
+#include <optional>
+
+#include "packet/delivery_rate.h"
+
+namespace rgtp::packet {
+
+struct SliceId {
+  ChunkIndex chunk;
+  std::uint16_t slice = 0;
+  friend auto operator<=>(const SliceId&, const SliceId&) = default;
+};
+
+class AskLog {
+ public:
+  enum class State : std::uint8_t { outstanding, arrived, lost };
+
+  struct Arrival {
+    SliceId slice;
+    State before = State::outstanding;
+    bool first_of_train = false;
+    DeliveryRate::Snapshot asked;
+  };
+
+  // The number that the next ask will have.
+  std::uint64_t next_ask() const { return first_ + asks_.size(); }
+  // The full number that 32 bits of it stand for: the one nearest to the next (RFC 9000, appendix A.3).
+  std::uint64_t widen(std::uint32_t ask) const;
+
+  void begin_train(const DeliveryRate::Snapshot& asked);
+  // The next ask, of the train begun last.
+  void add(SliceId slice);
+
+  // Settles an ask; nothing where it was never asked or settled too long ago to be known.
+  std::optional<Arrival> on_arrival(std::uint64_t ask);
+  SliceId set_lost(std::uint64_t ask);
+
+  // The lowest outstanding ask at or above this number.
+  std::optional<std::uint64_t> next_outstanding(std::uint64_t from) const;
+  std::optional<std::uint64_t> lowest_outstanding();
+  // Calls `f(ask)` for the outstanding asks from the latest down, for as long as it returns true.
+  template <class F>
+  void for_each_outstanding_from_latest(F f) const {
+    std::uint32_t left = outstanding_;
+    for (std::uint64_t ask = next_ask(); left > 0 && ask > first_; --ask) {
+      if (asks_[ask - 1 - first_].state != State::outstanding) continue;
+      --left;
+      if (!f(ask - 1)) return;
+    }
+  }
+  const SliceId& slice(std::uint64_t ask) const { return asks_[ask - first_].slice; }
+  TimePoint asked_at(std::uint64_t ask) const;
+  std::uint32_t outstanding() const { return outstanding_; }
+
+ private:
+  // How many settled asks are remembered, to know late answers by.
+  static constexpr std::size_t remembered = 4096;
+
+  struct Ask {
+    SliceId slice;
+    State state = State::outstanding;
+    bool first_of_train = false;
+    std::uint32_t train = 0;
+  };
+
+  void forget_old();
+
+  std::deque<Ask> asks_;
+  std::uint64_t first_ = 0;   // number of asks_.front()
+  std::uint64_t lowest_ = 0;  // nothing below is outstanding
+  std::deque<DeliveryRate::Snapshot> trains_;
+  std::uint32_t first_train_ = 0;
+  std::uint32_t outstanding_ = 0;
+  bool train_is_empty_ = true;
+};
+
+}  // namespace rgtp::packet

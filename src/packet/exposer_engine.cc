@@ -1,0 +1,296 @@
+#include "packet/exposer_engine.h"
+
+#include <algorithm>
+#include <cassert>
+
+#include "packet/slicing.h"
+
+namespace rgtp::packet {
+
+namespace {
+
+using Validated = RefusalBudget::Validated;
+
+bool runs_exist(const Manifest& manifest, const PullRequest& pull) {
+  const auto exists = [&](const Run& run) {
+    return run.chunk.value < manifest.chunk_count() &&
+           std::uint32_t{run.first} + run.count <= slices_of(manifest, run.chunk, pull.slice_bytes);
+  };
+  return std::all_of(pull.asked().begin(), pull.asked().end(), exists);
+}
+
+Refusal refusal_for(Errc code) {
+  return code == Errc::source_changed ? Refusal::source_changed : Refusal::aborted;
+}
+
+}  // namespace
+
+ExposerEngine::ExposerEngine(std::span<const std::byte, 32> cookie_secret, const Limits& limits)
+    : limits_(limits), cookies_(cookie_secret), requests_(limits.waiting_answer_bytes) {}
+
+Result<void> ExposerEngine::add(std::shared_ptr<const Store> store, std::shared_ptr<Observer> observer) {
+  const SurfaceId id = store->manifest().id;
+  if (!exposed_.try_emplace(id, Exposed{std::move(store), std::move(observer)}).second)
+    return fail(Errc::already_exposed, "a surface of this id is being exposed here already");
+  std::erase(withdrawn_, id);
+  return {};
+}
+
+void ExposerEngine::withdraw(const SurfaceId& id) {
+  const auto found = exposed_.find(id);
+  if (found == exposed_.end()) return;
+  const Store* store = found->second.store.get();
+  requests_.drop(store);
+  std::erase_if(blocked_, [&](const Request& request) { return request.store.get() == store; });
+  exposed_.erase(found);
+  withdrawn_.push_back(id);
+  if (withdrawn_.size() > limits_.remembered_withdrawals) withdrawn_.pop_front();
+}
+
+void ExposerEngine::handle_datagram(TimePoint now, const Peer& peer, std::span<const std::byte> datagram) {
+  const auto prefix = parse_prefix(datagram);
+  if (!prefix) return;
+  if (prefix->version != wire_version) {
+    // A HELLO is understood in every version as far as its prefix goes.
+    if (prefix->type == static_cast<std::uint8_t>(Type::hello) && datagram.size() >= hello_bytes)
+      refuse(now, peer, Validated::no, {.pull_id = prefix->pull_id, .reason = Refusal::version});
+    return;
+  }
+  if (prefix->type == static_cast<std::uint8_t>(Type::hello)) on_hello(now, peer, datagram);
+  if (prefix->type == static_cast<std::uint8_t>(Type::pull)) on_pull(now, peer, datagram);
+}
+
+const ExposerEngine::Exposed* ExposerEngine::find(TimePoint now, const Peer& peer, const SurfaceId& id,
+                                                  std::uint64_t pull_id, std::uint32_t timestamp,
+                                                  Validated validated) {
+  const auto found = exposed_.find(id);
+  if (found != exposed_.end()) return &found->second;
+  const bool withdrawn = std::find(withdrawn_.begin(), withdrawn_.end(), id) != withdrawn_.end();
+  refuse(now, peer, validated,
+         {.pull_id = pull_id,
+          .timestamp = timestamp,
+          .reason = withdrawn ? Refusal::withdrawn : Refusal::unknown});
+  return nullptr;
+}
+
+void ExposerEngine::on_hello(TimePoint now, const Peer& peer, std::span<const std::byte> datagram) {
+  const auto hello = parse_hello(datagram);
+  if (!hello) return;
+  const bool valid = hello->cookie != Cookie{} && cookies_.is_valid(hello->cookie, peer.remote, now);
+  if (!check_matches(datagram)) return;
+  if (hello->version_min > wire_version || hello->version_max < wire_version)
+    return refuse(now, peer, valid ? Validated::yes : Validated::no,
+                  {.pull_id = hello->pull_id, .timestamp = hello->timestamp, .reason = Refusal::version});
+  const Exposed* exposed =
+      find(now, peer, hello->id, hello->pull_id, hello->timestamp, valid ? Validated::yes : Validated::no);
+  if (exposed == nullptr) return;
+  exposed->observer->on_event(event::DatagramReceived{static_cast<std::uint32_t>(datagram.size())});
+  answer_hello(now, peer, *hello, *exposed);
+  if (valid && hello->slices_wanted > 0) follow_hello(now, peer, *hello, *exposed);
+}
+
+void ExposerEngine::answer_hello(TimePoint now, const Peer& peer, const Hello& hello,
+                                 const Exposed& exposed) {
+  const Manifest& manifest = exposed.store->manifest();
+  ManifestAnswer message;
+  message.pull_id = hello.pull_id;
+  message.timestamp = hello.timestamp;
+  message.final_size_known = !manifest.size_pending;
+  message.final_size = manifest.size_pending ? 0 : manifest.size;
+  message.cookie = cookies_.make(peer.remote, now);
+  message.cookie_lifetime_ms =
+      static_cast<std::uint32_t>(CookieJar::lifetime(now) / std::chrono::milliseconds(1));
+  message.published = exposed.store->published();
+  core::encode_manifest(manifest, message.manifest);
+  answer(peer, exposed.observer, message);
+}
+
+void ExposerEngine::follow_hello(TimePoint now, const Peer& peer, const Hello& hello,
+                                 const Exposed& exposed) {
+  const Manifest& manifest = exposed.store->manifest();
+  const std::uint16_t capacity = std::min(hello.slice_capacity, limits_.slice_capacity);
+  Request request{
+      .peer = peer, .arrived = now, .pull = {}, .store = exposed.store, .observer = exposed.observer};
+  request.pull.pull_id = hello.pull_id;
+  request.pull.timestamp = hello.timestamp;
+  request.pull.first_ask = hello.first_ask;
+  request.pull.slice_bytes = slice_bytes_for(manifest, capacity);
+  runs_from_beginning(manifest, hello.slices_wanted, request.pull);
+  if (request.pull.run_count > 0) enqueue(std::move(request));
+}
+
+void ExposerEngine::on_pull(TimePoint now, const Peer& peer, std::span<const std::byte> datagram) {
+  const auto pull = parse_pull(datagram);
+  if (!pull) return;
+  const Refuse echo{.pull_id = pull->pull_id, .timestamp = pull->timestamp};
+  if (!cookies_.is_valid(pull->cookie, peer.remote, now)) {
+    if (!check_matches(datagram)) return;
+    Refuse retry = echo;
+    retry.reason = Refusal::retry;
+    retry.cookie = cookies_.make(peer.remote, now);
+    return refuse(now, peer, Validated::no, retry);
+  }
+  if (!check_matches(datagram)) return;
+  const Exposed* exposed = find(now, peer, pull->id, pull->pull_id, pull->timestamp, Validated::yes);
+  if (exposed == nullptr) return;
+  exposed->observer->on_event(event::DatagramReceived{static_cast<std::uint32_t>(datagram.size())});
+  const Manifest& manifest = exposed->store->manifest();
+  if (pull->slice_bytes > limits_.slice_capacity) {
+    Refuse too_large = echo;
+    too_large.reason = Refusal::slice_too_large;
+    too_large.value = limits_.slice_capacity;
+    return refuse(now, peer, Validated::yes, too_large);
+  }
+  if (!is_valid_slice_bytes(manifest, pull->slice_bytes) || !runs_exist(manifest, *pull)) {
+    exposed->observer->on_event(event::DatagramDropped{static_cast<std::uint32_t>(datagram.size())});
+    return;
+  }
+  if (auto unchanged = exposed->store->check_unchanged(); !unchanged) {
+    Refuse changed = echo;
+    changed.reason = refusal_for(unchanged.error().code);
+    return refuse(now, peer, Validated::yes, changed);
+  }
+  enqueue(Request{
+      .peer = peer, .arrived = now, .pull = *pull, .store = exposed->store, .observer = exposed->observer});
+}
+
+void ExposerEngine::enqueue(Request request) {
+  const auto observer = request.observer;
+  const std::uint32_t slices = request.pull.slices();
+  observer->on_event(event::RequestReceived{slices});
+  if (!requests_.push(std::move(request))) observer->on_event(event::RequestOverflow{slices});
+}
+
+void ExposerEngine::refuse(TimePoint now, const Peer& peer, Validated validated, Refuse message) {
+  if (refusals_.take(peer.remote, validated, now)) answer(peer, nullptr, message);
+}
+
+template <class Message>
+void ExposerEngine::answer(const Peer& peer, std::shared_ptr<Observer> observer, const Message& message) {
+  if (answers_.size() >= limits_.waiting_answers) return;
+  Answer& next = answers_.emplace_back();
+  next.peer = peer;
+  next.observer = std::move(observer);
+  next.size = encode(message, next.bytes);
+  seal_datagram(std::span(next.bytes).first(next.size));
+}
+
+void ExposerEngine::handle_too_large(TimePoint now, const Train& train) {
+  if (train.datagrams().empty()) return;
+  const auto data = parse_data(train.datagrams().front().header);
+  const auto prefix = parse_prefix(train.datagrams().front().header);
+  if (!prefix) return;
+  Refuse message{.pull_id = prefix->pull_id, .reason = Refusal::slice_too_large};
+  message.timestamp = data ? data->timestamp : 0;
+  message.value = slice_capacity_of(fallback_mtu, IpVersion::v6);
+  refuse(now, train.peer(), Validated::yes, message);
+}
+
+bool ExposerEngine::poll_transmit(TimePoint now, Train& train) {
+  if (!answers_.empty()) {
+    const Answer& next = answers_.front();
+    train.begin(next.peer, nullptr);
+    Train::Datagram& datagram = train.add();
+    std::copy_n(next.bytes.begin(), header_bytes, datagram.header.begin());
+    const auto payload = train.take_scratch(next.size - header_bytes);
+    std::copy_n(next.bytes.begin() + header_bytes, payload.size(), payload.begin());
+    datagram.payload = payload;
+    if (next.observer != nullptr)
+      next.observer->on_event(event::DatagramSent{static_cast<std::uint32_t>(next.size)});
+    answers_.pop_front();
+    return true;
+  }
+  while (auto request = requests_.pop()) {
+    switch (fill(now, *request, train)) {
+      case Filled::yes:
+        for (const auto& datagram : train.datagrams())
+          request->observer->on_event(event::DatagramSent{static_cast<std::uint32_t>(datagram.size())});
+        return true;
+      case Filled::blocked:
+        if (blocked_.size() + reading_ < limits_.blocked_requests) blocked_.push_back(std::move(*request));
+        break;
+      case Filled::failed: break;
+    }
+  }
+  return false;
+}
+
+ExposerEngine::Filled ExposerEngine::fill(TimePoint now, Request& request, Train& train) {
+  train.begin(request.peer, request.store);
+  const Store& store = *request.store;
+  const std::uint16_t slice_bytes = request.pull.slice_bytes;
+  const auto memory = store.mapped();
+  Data data{
+      .pull_id = request.pull.pull_id, .ask = request.pull.first_ask, .timestamp = request.pull.timestamp};
+  data.service_delay = encode_service_delay(now - request.arrived);
+  for (const Run& run : request.pull.asked()) {
+    if (!store.has(run.chunk)) {
+      data.ask += run.count;
+      continue;
+    }
+    // Whole slices of the chunk's bytes are sent from where they are; the rest is put together beside it.
+    const std::uint32_t whole_slices =
+        memory.empty() ? 0 : store.manifest().length_of(run.chunk) / slice_bytes;
+    for (std::uint32_t slice = run.first; slice < std::uint32_t{run.first} + run.count;) {
+      const std::uint32_t offset = slice * slice_bytes;
+      std::span<const std::byte> payloads;
+      std::uint32_t count = run.first + run.count - slice;
+      if (slice < whole_slices) {
+        count = std::min(count, whole_slices - slice);
+        payloads =
+            memory.subspan(store.manifest().offset_of(run.chunk) + offset, std::size_t{count} * slice_bytes);
+      } else {
+        const auto scratch = train.take_scratch(std::size_t{count} * slice_bytes);
+        const auto read = store.read(run.chunk, offset, scratch, ReadMode::cached_only);
+        if (!read) {
+          refuse(now, request.peer, Validated::yes,
+                 {.pull_id = data.pull_id,
+                  .timestamp = data.timestamp,
+                  .reason = refusal_for(read.error().code)});
+          return Filled::failed;
+        }
+        if (*read == ReadStatus::would_block) return Filled::blocked;
+        payloads = scratch;
+      }
+      for (std::uint32_t i = 0; i < count; ++i, ++slice, ++data.ask) {
+        data.chunk = run.chunk;
+        data.slice = static_cast<std::uint16_t>(slice);
+        Train::Datagram& datagram = train.add();
+        datagram.payload = payloads.subspan(std::size_t{i} * slice_bytes, slice_bytes);
+        encode(data, datagram.header);
+        seal_datagram(datagram.header, datagram.payload);
+      }
+    }
+  }
+  return train.datagrams().empty() ? Filled::failed : Filled::yes;
+}
+
+std::optional<ExposerEngine::BlockedRead> ExposerEngine::poll_read() {
+  if (blocked_.empty()) return std::nullopt;
+  BlockedRead read{std::move(blocked_.front())};
+  blocked_.pop_front();
+  ++reading_;
+  return read;
+}
+
+void ExposerEngine::BlockedRead::read_ahead() const {
+  // What is read is thrown away: the page cache keeps it for the train. An error shows itself there again.
+  std::vector<std::byte> bytes;
+  for (const Run& run : request.pull.asked()) {
+    bytes.resize(std::size_t{run.count} * request.pull.slice_bytes);
+    (void)request.store->read(run.chunk, std::uint32_t{run.first} * request.pull.slice_bytes, bytes,
+                              ReadMode::may_block);
+  }
+}
+
+void ExposerEngine::handle_read_done(BlockedRead read) {
+  assert(reading_ > 0);
+  --reading_;
+  const auto exposed = exposed_.find(read.request.store->manifest().id);
+  if (exposed == exposed_.end() || exposed->second.store != read.request.store) return;
+  const auto observer = read.request.observer;
+  const std::uint32_t slices = read.request.pull.slices();
+  if (!requests_.push(std::move(read.request))) observer->on_event(event::RequestOverflow{slices});
+}
+
+}  // namespace rgtp::packet

@@ -1,0 +1,95 @@
+// The exposer's half of the protocol, without socket, clock or thread: a pure function of immutable surfaces
+// and the datagrams that ask for them. It keeps nothing per puller.
+//
+//     engine.handle_datagram(now, peer, bytes);
+//     while (engine.poll_transmit(now, train)) send(train);
+//     while (auto read = engine.poll_read()) offload(read) ... engine.handle_read_done(...);
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <unordered_map>
+#include <vector>
+
+#include <rgtp/observer.h>
+#include <rgtp/store.h>
+
+#include "packet/cookie.h"
+#include "packet/refusal_budget.h"
+#include "packet/request_queue.h"
+#include "packet/train.h"
+
+namespace rgtp::packet {
+
+struct ExposerLimits {
+  std::size_t waiting_answer_bytes = 1024 * 1024;  // what waiting requests may stand for
+  std::size_t blocked_requests = 256;              // that wait for a disk
+  std::size_t waiting_answers = 1024;              // MANIFEST and REFUSE
+  std::size_t remembered_withdrawals = 4096;       // for which pullers are told `withdrawn`, not `unknown`
+  std::uint16_t slice_capacity = max_slice_bytes;  // the longest slice that the exposer's own network carries
+};
+
+class ExposerEngine {
+ public:
+  using Limits = ExposerLimits;
+
+  ExposerEngine(std::span<const std::byte, 32> cookie_secret, const Limits& limits);
+
+  // already_exposed where the id is taken.
+  [[nodiscard]] Result<void> add(std::shared_ptr<const Store> store, std::shared_ptr<Observer> observer);
+  void withdraw(const SurfaceId& id);
+
+  void handle_datagram(TimePoint now, const Peer& peer, std::span<const std::byte> datagram);
+  // The path to this peer did not take the train's datagrams: tells it to ask for shorter slices.
+  void handle_too_large(TimePoint now, const Train& train);
+  // Fills the next train; false where there is nothing to send now.
+  [[nodiscard]] bool poll_transmit(TimePoint now, Train& train);
+
+  // A request whose bytes are not in memory. Calling read_ahead() on a worker thread brings them there; then
+  // handle_read_done() on the engine's own puts the request back in line.
+  struct BlockedRead {
+    Request request;
+    void read_ahead() const;
+  };
+  std::optional<BlockedRead> poll_read();
+  void handle_read_done(BlockedRead read);
+
+  bool has_work() const { return !answers_.empty() || !requests_.empty(); }
+
+ private:
+  struct Exposed {
+    std::shared_ptr<const Store> store;
+    std::shared_ptr<Observer> observer;
+  };
+  struct Answer {
+    Peer peer;
+    std::shared_ptr<Observer> observer;
+    std::array<std::byte, manifest_datagram_bytes> bytes;
+    std::size_t size = 0;
+  };
+
+  void on_hello(TimePoint now, const Peer& peer, std::span<const std::byte> datagram);
+  void on_pull(TimePoint now, const Peer& peer, std::span<const std::byte> datagram);
+  void answer_hello(TimePoint now, const Peer& peer, const Hello& hello, const Exposed& exposed);
+  void follow_hello(TimePoint now, const Peer& peer, const Hello& hello, const Exposed& exposed);
+  void enqueue(Request request);
+  void refuse(TimePoint now, const Peer& peer, RefusalBudget::Validated validated, Refuse refuse);
+  const Exposed* find(TimePoint now, const Peer& peer, const SurfaceId& id, std::uint64_t pull_id,
+                      std::uint32_t timestamp, RefusalBudget::Validated validated);
+  template <class Message>
+  void answer(const Peer& peer, std::shared_ptr<Observer> observer, const Message& message);
+  enum class Filled { yes, blocked, failed };
+  Filled fill(TimePoint now, Request& request, Train& train);
+
+  const Limits limits_;
+  CookieJar cookies_;
+  RefusalBudget refusals_;
+  std::unordered_map<SurfaceId, Exposed> exposed_;
+  std::deque<SurfaceId> withdrawn_;
+  std::deque<Answer> answers_;
+  RequestQueue requests_;
+  std::deque<Request> blocked_;
+  std::size_t reading_ = 0;  // handed out by poll_read()
+};
+
+}  // namespace rgtp::packet

@@ -1,0 +1,50 @@
+// Which asks are lost: those that later ones overtook by a number of asks or by time (RFC 9002, section 6.1,
+// with the adaptive threshold of RACK, RFC 8985), and when to probe because nothing comes at all
+// (section 6.2).
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "packet/ask_log.h"
+#include "packet/rtt.h"
+
+namespace rgtp::packet {
+
+class LossDetector {
+ public:
+  static constexpr std::uint64_t initial_threshold = 3;
+  static constexpr std::uint64_t max_threshold = 512;
+  // However the timers stand, outstanding asks are probed for this often.
+  static constexpr Duration max_probe_interval = std::chrono::seconds(2);
+
+  void on_ask(TimePoint now) { last_asked_ = now; }
+  // An ask that was not settled before, or was counted as lost.
+  void on_arrival(std::uint64_t ask, AskLog::State before);
+  // Sets what is lost by now and appends it.
+  void detect(TimePoint now, const RttEstimator& rtt, AskLog& log, std::vector<std::uint64_t>& lost);
+
+  // The next time at which detect() or a probe may be due; nothing while nothing is outstanding.
+  std::optional<TimePoint> deadline(const RttEstimator& rtt, const AskLog& log) const;
+  // Whether nothing has come for a probe timeout; the interval then doubles until something arrives.
+  bool probe_is_due(TimePoint now, const RttEstimator& rtt, const AskLog& log) const;
+  void on_probe(TimePoint now);
+  // A sign that the peer may be gone: probe at this interval at least.
+  void limit_interval(Duration interval) { interval_limit_ = interval; }
+
+  std::uint32_t probes_in_a_row() const { return probes_in_a_row_; }
+  std::uint64_t threshold() const { return threshold_; }
+
+ private:
+  TimePoint probe_time(const RttEstimator& rtt) const;
+  static Duration time_threshold(const RttEstimator& rtt);
+
+  std::optional<std::uint64_t> largest_arrived_;
+  std::uint64_t threshold_ = initial_threshold;
+  std::optional<TimePoint> loss_time_;
+  TimePoint last_asked_;
+  std::uint32_t probes_in_a_row_ = 0;
+  Duration interval_limit_ = max_probe_interval;
+};
+
+}  // namespace rgtp::packet

@@ -1,0 +1,217 @@
+// The packet transport: what joins locators, sockets and engines behind the Transport interface.
+#include <map>
+#include <mutex>
+
+#include <rgtp/transports.h>
+
+#include "core/heap_region.h"
+#include "packet/socket_address.h"
+#include "packet/udp_exposer.h"
+#include "packet/udp_path.h"
+
+namespace rgtp::packet {
+
+namespace {
+
+// Paths that no pull uses are kept for their cookie, rate and round-trip time.
+constexpr std::size_t max_idle_paths = 16;
+
+// What the transport keeps on one loop.
+class LoopState {
+ public:
+  LoopState(const UdpOptions& options, EventLoop& loop) : options_(options), loop_(loop) {}
+
+  EventLoop& loop() { return loop_; }
+  Result<std::shared_ptr<UdpExposer>> exposer() {
+    if (exposer_ != nullptr) return exposer_;
+    auto opened = UdpExposer::open(options_, loop_, batch_);
+    if (opened) exposer_ = *opened;
+    return opened;
+  }
+
+  Result<std::shared_ptr<UdpPath>> path_to(const Address& remote) {
+    for (const auto& path : paths_)
+      if (path->remote() == remote) return path;
+    drop_idle_paths();
+    auto opened = UdpPath::open(options_, loop_, batch_, remote);
+    if (opened) paths_.push_back(*opened);
+    return opened;
+  }
+
+ private:
+  void drop_idle_paths() {
+    std::size_t idle = 0;
+    for (const auto& path : paths_) idle += path->is_idle() ? 1 : 0;
+    std::erase_if(paths_, [&](const auto& path) { return path->is_idle() && idle-- >= max_idle_paths; });
+  }
+
+  const UdpOptions options_;
+  EventLoop& loop_;
+  ReceiveBatch batch_;
+  std::shared_ptr<UdpExposer> exposer_;
+  std::vector<std::shared_ptr<UdpPath>> paths_;  // oldest first
+};
+
+class UdpExposure : public Exposure {
+ public:
+  UdpExposure(std::shared_ptr<UdpExposer> exposer, const SurfaceId& id)
+      : exposer_(std::move(exposer)), id_(id) {}
+  ~UdpExposure() override { exposer_->withdraw(id_); }
+
+  Locator locator() const override {
+    return Locator(Locator::Network{exposer_->host(), exposer_->port(), id_});
+  }
+  // Pullers ask; nothing is kept of them that could be told.
+  void published(std::uint32_t /*chunks*/) override {}
+  void finished(std::uint64_t /*final_size*/) override {}
+
+ private:
+  std::shared_ptr<UdpExposer> exposer_;
+  SurfaceId id_;
+};
+
+// A pull from the first of a host's addresses that answers.
+class UdpFetch : public Fetch, public Sink, public std::enable_shared_from_this<UdpFetch> {
+ public:
+  UdpFetch(std::shared_ptr<LoopState> state, Locator::Network where, Sink& sink)
+      : state_(std::move(state)), where_(std::move(where)), sink_(sink) {}
+  ~UdpFetch() override { stop(); }
+
+  Result<void> start() {
+    if (auto ip = parse_ip(where_.host)) {
+      ip->port = where_.port;
+      addresses_ = {*ip};
+      return try_next();
+    }
+    resolve_host();
+    return {};
+  }
+  void stop() {
+    if (engine_ != nullptr) path_->remove(std::exchange(engine_, nullptr));
+  }
+  void want_changed() override {
+    if (engine_ != nullptr) path_->pump();
+  }
+
+  Result<void> on_manifest(const Manifest& manifest) override {
+    answered_ = true;
+    return sink_.on_manifest(manifest);
+  }
+  bool adopt(std::shared_ptr<const Store> store) override { return sink_.adopt(std::move(store)); }
+  std::optional<Placement> place(ChunkIndex chunk) override { return sink_.place(chunk); }
+  ChunkVerdict on_chunk(ChunkIndex chunk) override { return sink_.on_chunk(chunk); }
+  ChunkRange wanted() const override { return sink_.wanted(); }
+  void on_end(Result<std::uint64_t> final_size) override {
+    const bool more = !answered_ && !final_size && next_address_ < addresses_.size();
+    if (!more) return sink_.on_end(std::move(final_size));
+    // Not from within the engine, which is about to go.
+    (void)state_->loop().post([weak = weak_from_this()] {
+      const auto self = weak.lock();
+      if (self == nullptr) return;
+      self->stop();
+      if (auto tried = self->try_next(); !tried) self->sink_.on_end(fail(std::move(tried).error()));
+    });
+  }
+  Observer& observer() override { return sink_.observer(); }
+
+ private:
+  void resolve_host() {
+    auto found = std::make_shared<Result<std::vector<Address>>>();
+    state_->loop().offload([found, where = where_] { *found = resolve(where.host, where.port); },
+                           [found, weak = weak_from_this()] {
+                             const auto self = weak.lock();
+                             if (self == nullptr) return;
+                             if (*found) self->addresses_ = std::move(**found);
+                             auto tried = *found ? self->try_next() : Result<void>(fail(found->error()));
+                             if (!tried) self->sink_.on_end(fail(std::move(tried).error()));
+                           });
+  }
+
+  Result<void> try_next() {
+    const Address& address = addresses_[next_address_++];
+    auto path = state_->path_to(address);
+    if (!path && next_address_ < addresses_.size()) return try_next();
+    if (!path) return fail(std::move(path).error());
+    path_ = std::move(*path);
+    engine_ = path_->add(where_.id, *this);
+    return {};
+  }
+
+  const std::shared_ptr<LoopState> state_;
+  const Locator::Network where_;
+  Sink& sink_;
+  std::vector<Address> addresses_;
+  std::size_t next_address_ = 0;
+  bool answered_ = false;
+  std::shared_ptr<UdpPath> path_;
+  PullerEngine* engine_ = nullptr;
+};
+
+// The caller's hold on a fetch, which callbacks of the loop hold weakly.
+class FetchHandle : public Fetch {
+ public:
+  explicit FetchHandle(std::shared_ptr<UdpFetch> fetch) : fetch_(std::move(fetch)) {}
+  void want_changed() override { fetch_->want_changed(); }
+
+ private:
+  std::shared_ptr<UdpFetch> fetch_;
+};
+
+class UdpTransport : public Transport {
+ public:
+  explicit UdpTransport(UdpOptions options) : options_(std::move(options)) {}
+
+  std::string_view name() const override { return "udp"; }
+  bool can_reach(const Locator& locator) const override {
+    return std::holds_alternative<Locator::Network>(locator.where());
+  }
+
+  std::shared_ptr<void> attach(EventLoop& loop) override { return state_on(loop); }
+
+  Result<std::shared_ptr<Region>> allocate(const Manifest& manifest, const Access& /*access*/) override {
+    return core::HeapRegion::make(manifest.size);
+  }
+
+  Result<std::unique_ptr<Exposure>> expose(std::shared_ptr<const Store> store, EventLoop& loop,
+                                           std::shared_ptr<Observer> observer) override {
+    auto exposer = state_on(loop)->exposer();
+    if (!exposer) return fail(std::move(exposer).error());
+    const SurfaceId id = store->manifest().id;
+    if (auto added = (*exposer)->add(std::move(store), std::move(observer)); !added)
+      return fail(std::move(added).error());
+    return std::make_unique<UdpExposure>(std::move(*exposer), id);
+  }
+
+  Result<std::unique_ptr<Fetch>> pull(const Locator& locator, Sink& sink, EventLoop& loop) override {
+    auto fetch =
+        std::make_shared<UdpFetch>(state_on(loop), std::get<Locator::Network>(locator.where()), sink);
+    if (auto started = fetch->start(); !started) return fail(std::move(started).error());
+    return std::make_unique<FetchHandle>(std::move(fetch));
+  }
+
+ private:
+  std::shared_ptr<LoopState> state_on(EventLoop& loop) {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(states_, [](const auto& entry) { return entry.second.expired(); });
+    auto& known = states_[&loop];
+    auto state = known.lock();
+    if (state == nullptr) known = state = std::make_shared<LoopState>(options_, loop);
+    return state;
+  }
+
+  const UdpOptions options_;
+  std::mutex mutex_;  // handles on several loops may share the transport
+  std::map<EventLoop*, std::weak_ptr<LoopState>> states_;
+};
+
+}  // namespace
+
+}  // namespace rgtp::packet
+
+namespace rgtp {
+
+std::shared_ptr<Transport> udp_transport(UdpOptions options) {
+  return std::make_shared<packet::UdpTransport>(std::move(options));
+}
+
+}  // namespace rgtp

@@ -1,0 +1,349 @@
+#include "packet/puller_engine.h"
+
+#include <algorithm>
+#include <cassert>
+
+namespace rgtp::packet {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration first_hello_interval = 200ms;
+constexpr Duration max_hello_interval = 2s;
+// What a HELLO to an exposer that is known already has follow: a small surface in one round trip.
+constexpr std::uint32_t slices_to_follow = 16;
+// A cookie that came with REFUSE(retry) says nothing about its life: it is valid for an epoch at least.
+constexpr Duration retry_cookie_lifetime = 60s;
+constexpr std::uint32_t probe_slices = 4;
+constexpr std::uint32_t black_hole_probes = 3;
+
+}  // namespace
+
+PullerEngine::PullerEngine(TimePoint now, const Options& options, Path& path, Sink& sink)
+    : options_(options),
+      path_(path),
+      sink_(sink),
+      observer_(sink.observer()),
+      endings_(now, options.idle_timeout),
+      picker_(reassembly_, sink),
+      last_useful_(now) {}
+
+PullerEngine::~PullerEngine() {
+  path_.on_abandoned(std::uint64_t{asks_.outstanding()} * path_.ip_bytes(picker_.slice_bytes()));
+}
+
+void PullerEngine::fail_with(Error error) {
+  state_ = State::finished;
+  sink_.on_end(fail(std::move(error)));
+}
+
+void PullerEngine::dropped(std::span<const std::byte> datagram) {
+  observer_.on_event(event::DatagramDropped{static_cast<std::uint32_t>(datagram.size())});
+}
+
+// Input.
+
+void PullerEngine::handle_datagram(TimePoint now, std::span<const std::byte> datagram) {
+  if (state_ == State::finished) return;
+  observer_.on_event(event::DatagramReceived{static_cast<std::uint32_t>(datagram.size())});
+  const auto prefix = parse_prefix(datagram);
+  if (!prefix || prefix->version != wire_version || prefix->pull_id != options_.pull_id)
+    return dropped(datagram);
+  switch (static_cast<Type>(prefix->type)) {
+    case Type::data: return on_data(now, datagram);
+    case Type::manifest: return on_manifest(now, datagram);
+    case Type::refuse: return on_refuse(now, datagram);
+    case Type::hello:
+    case Type::pull: break;
+  }
+  dropped(datagram);
+}
+
+void PullerEngine::on_manifest(TimePoint now, std::span<const std::byte> datagram) {
+  const auto answer = parse_manifest_answer(datagram);
+  if (!answer || !check_matches(datagram)) return dropped(datagram);
+  const auto manifest = core::parse_manifest(answer->manifest);
+  if (manifest && manifest->id != options_.id) return dropped(datagram);
+  endings_.on_heard(now);
+  hellos_unanswered_ = 0;
+  const auto lifetime = std::chrono::milliseconds(answer->cookie_lifetime_ms);
+  path_.set_cookie(answer->cookie, now, std::min<Duration>(lifetime, 1h));
+  if (!path_.rtt().has_sample()) {
+    const Duration rtt = elapsed_since(answer->timestamp, now);
+    if (rtt > Duration{} && rtt < options_.idle_timeout) path_.rtt().on_sample(rtt);
+  }
+  if (state_ != State::greeting) return;
+  // A manifest that cannot be used ends the pull: the check says that it came as it was sent.
+  if (!manifest) return fail_with(manifest.error());
+  begin_fetching(now, *manifest);
+}
+
+void PullerEngine::begin_fetching(TimePoint now, const Manifest& manifest) {
+  manifest_ = manifest;
+  observer_.on_event(event::ManifestReceived{manifest.size, manifest.chunk_count()});
+  if (auto taken = sink_.on_manifest(manifest); !taken) {
+    state_ = State::finished;
+    return;
+  }
+  state_ = State::fetching;
+  last_useful_ = now;
+  picker_.begin(*manifest_, slice_bytes_for(manifest, path_.slice_capacity()));
+  if (slices_followed_ > 0) log_followed_slices(now);
+}
+
+// The HELLO asked for the surface's first slices under ask numbers from 0 on; now it is known which they are.
+void PullerEngine::log_followed_slices(TimePoint now) {
+  PullRequest followed;
+  followed.slice_bytes = picker_.slice_bytes();
+  runs_from_beginning(*manifest_, slices_followed_, followed);
+  const std::uint32_t count = followed.slices();
+  if (count == 0) return;
+  asks_.begin_train(path_.on_ask(*hello_sent_, std::uint64_t{count} * path_.ip_bytes(followed.slice_bytes)));
+  for (const Run& run : followed.asked())
+    for (std::uint32_t slice = 0; slice < run.count; ++slice)
+      asks_.add({run.chunk, static_cast<std::uint16_t>(run.first + slice)});
+  losses_.on_ask(now);
+  // Where the pull wants the surface's beginning, these are the slices that it would have picked first.
+  picker_.pick(count, picked_);
+  PullRequest wanted;
+  Picker::to_runs(picked_.slices, wanted);
+  if (!std::equal(wanted.asked().begin(), wanted.asked().end(), followed.asked().begin(),
+                  followed.asked().end()))
+    for (const SliceId& slice : picked_.slices) picker_.give_back(slice);
+}
+
+void PullerEngine::on_data(TimePoint now, std::span<const std::byte> datagram) {
+  const auto data = parse_data(datagram);
+  if (state_ != State::fetching || !data || datagram.size() != header_bytes + picker_.slice_bytes() ||
+      !check_matches(datagram))
+    return dropped(datagram);
+  endings_.on_heard(now);
+  settle_ask(now, *data, path_.ip_bytes(picker_.slice_bytes()));
+  // Data is placed by its numbers, whatever the books say of the ask.
+  const SliceId slice{data->chunk, data->slice};
+  const auto outcome = reassembly_.receive(slice, datagram.subspan(header_bytes));
+  const bool useful = outcome == Reassembly::Outcome::placed || outcome == Reassembly::Outcome::chunk_filled;
+  observer_.on_event(event::SliceReceived{data->ask, slice.chunk, slice.slice, !useful});
+  if (useful) {
+    data_came_ = true;
+    last_useful_ = now;
+    endings_.on_data(now);
+  }
+  if (outcome == Reassembly::Outcome::chunk_filled) on_chunk_filled(slice.chunk);
+  detect_losses(now);
+}
+
+void PullerEngine::settle_ask(TimePoint now, const Data& data, std::uint32_t bytes) {
+  const std::uint64_t ask = asks_.widen(data.ask);
+  const auto arrival = asks_.on_arrival(ask);
+  if (!arrival || arrival->before == AskLog::State::arrived) return;
+  if (arrival->before == AskLog::State::lost) {
+    path_.on_loss_was_spurious(now, bytes);
+    observer_.on_event(event::LossWasSpurious{ask});
+  }
+  losses_.on_arrival(ask, arrival->before);
+  Duration rtt{};
+  const Duration service = decode_service_delay(data.service_delay);
+  // Later slices of a train also waited for the first ones to pass.
+  if (arrival->first_of_train) rtt = std::max<Duration>(now - arrival->asked.asked_at - service, 1us);
+  path_.on_arrival(now, arrival->asked, bytes, rtt, service);
+  if (!arrival->first_of_train) return;
+  observer_.on_event(event::RttMeasured{rtt});
+  observer_.on_event(event::RateChanged{path_.controller().estimated_rate(), path_.window_bytes()});
+}
+
+void PullerEngine::on_chunk_filled(ChunkIndex chunk) {
+  if (sink_.on_chunk(chunk) == ChunkVerdict::good) return reassembly_.finish(chunk);
+  if (reassembly_.start_over(chunk) >= max_chunk_failures)
+    return fail_with(
+        {Errc::corrupted, "chunk " + std::to_string(chunk.value) +
+                              " failed verification again and again: the exposer's copy is damaged, or "
+                              "its file was changed without a trace"});
+  for (const SliceId& slice : reassembly_.missing_of(chunk)) picker_.give_back(slice);
+}
+
+void PullerEngine::on_refuse(TimePoint now, std::span<const std::byte> datagram) {
+  const auto refuse = parse_refuse(datagram);
+  if (!refuse || !check_matches(datagram)) return dropped(datagram);
+  endings_.on_heard(now);
+  switch (refuse->reason) {
+    case Refusal::retry:
+      if (refuse->cookie == path_.cookie(now)) return;
+      path_.set_cookie(refuse->cookie, now, retry_cookie_lifetime);
+      if (state_ == State::fetching) {
+        give_up_outstanding();
+        picker_.rebuild();
+      }
+      return;
+    case Refusal::slice_too_large:
+      return cut_anew(static_cast<std::uint16_t>(std::min<std::uint32_t>(refuse->value, max_slice_bytes)));
+    case Refusal::busy: return;
+    default: observer_.on_event(event::Refused{Errc::denied}); endings_.on_refused(now, refuse->reason);
+  }
+}
+
+void PullerEngine::handle_unreachable(TimePoint now) {
+  if (state_ == State::finished) return;
+  endings_.on_unreachable(now);
+  losses_.limit_interval(Endings::suspicion_interval);
+}
+
+void PullerEngine::handle_timeout(TimePoint now) {
+  if (state_ == State::finished) return;
+  if (state_ == State::fetching) {
+    if (asks_.outstanding() == 0 && !picker_.has_more()) endings_.on_idle(now);
+    detect_losses(now);
+    rebuild_if_stuck(now);
+  }
+  if (auto error = endings_.verdict(now, path_.rtt().smoothed())) fail_with(std::move(*error));
+}
+
+// Losses.
+
+void PullerEngine::detect_losses(TimePoint now) {
+  lost_.clear();
+  losses_.detect(now, path_.rtt(), asks_, lost_);
+  if (lost_.empty()) return;
+  for (const std::uint64_t ask : lost_) picker_.give_back(asks_.slice(ask));
+  path_.on_lost(now, lost_.size() * path_.ip_bytes(picker_.slice_bytes()));
+  observer_.on_event(event::SlicesLost{static_cast<std::uint32_t>(lost_.size())});
+}
+
+void PullerEngine::give_up_outstanding() {
+  path_.on_abandoned(std::uint64_t{asks_.outstanding()} * path_.ip_bytes(picker_.slice_bytes()));
+  while (const auto ask = asks_.lowest_outstanding()) asks_.set_lost(*ask);
+}
+
+TimePoint PullerEngine::stuck_at() const {
+  return last_useful_ + std::max<Duration>(1s, 8 * path_.rtt().probe_timeout());
+}
+
+// The last resort, on a clock of its own: whatever the books say, the bitmap is the truth.
+void PullerEngine::rebuild_if_stuck(TimePoint now) {
+  if (now < stuck_at() || (asks_.outstanding() == 0 && !picker_.has_more())) return;
+  last_useful_ = now;
+  give_up_outstanding();
+  picker_.rebuild();
+}
+
+// Slices of this length never got through, however often they were asked for: take a length that every path
+// has.
+void PullerEngine::detect_black_hole() {
+  if (data_came_ || losses_.probes_in_a_row() < black_hole_probes) return;
+  cut_anew(slice_capacity_of(fallback_mtu, IpVersion::v6));
+}
+
+void PullerEngine::cut_anew(std::uint16_t capacity) {
+  path_.reduce_slice_capacity(capacity);
+  if (state_ != State::fetching) return;
+  const std::uint16_t slice_bytes = slice_bytes_for(*manifest_, path_.slice_capacity());
+  if (slice_bytes >= picker_.slice_bytes()) return;
+  give_up_outstanding();
+  picker_.cut_anew(slice_bytes);
+}
+
+// Output.
+
+std::size_t PullerEngine::poll_transmit(TimePoint now, std::span<std::byte> out) {
+  assert(out.size() >= max_transmit_bytes);
+  if (state_ == State::finished) return 0;
+  if (now >= next_hello()) return write_hello(now, out);
+  if (state_ != State::fetching || path_.cookie(now) == Cookie{}) return 0;
+  if (losses_.probe_is_due(now, path_.rtt(), asks_)) {
+    if (const std::size_t size = write_probe(now, out); size > 0) return size;
+  }
+  return write_pull(now, out);
+}
+
+TimePoint PullerEngine::next_hello() const {
+  const Duration backoff = first_hello_interval * (std::int64_t{1} << std::min(hellos_unanswered_, 8U));
+  const Duration interval =
+      std::min(backoff, endings_.is_suspicious() ? Endings::suspicion_interval : max_hello_interval);
+  const TimePoint again = hello_sent_ ? *hello_sent_ + interval : TimePoint::min();
+  return state_ == State::greeting ? again : std::max(again, path_.cookie_renewal());
+}
+
+std::size_t PullerEngine::write_hello(TimePoint now, std::span<std::byte> out) {
+  Hello hello;
+  hello.pull_id = options_.pull_id;
+  hello.timestamp = encode_timestamp(now);
+  hello.slice_capacity = path_.slice_capacity();
+  hello.id = options_.id;
+  hello.cookie = path_.cookie(now);
+  if (state_ == State::greeting && hello.cookie != Cookie{}) hello.slices_wanted = slices_to_follow;
+  slices_followed_ = hello.slices_wanted;
+  hello_sent_ = now;
+  ++hellos_unanswered_;
+  const std::size_t size = encode(hello, out);
+  seal_datagram(out.first(size));
+  observer_.on_event(event::DatagramSent{static_cast<std::uint32_t>(size)});
+  return size;
+}
+
+std::size_t PullerEngine::write_pull(TimePoint now, std::span<std::byte> out) {
+  const std::uint32_t most = path_.slices_allowed(now, picker_.slice_bytes());
+  if (most == 0) return 0;
+  picker_.pick(most, picked_);
+  if (picked_.slices.empty()) {
+    path_.on_limited();
+    return 0;
+  }
+  return write_picked(now, out);
+}
+
+// Asks again for the last slices: their arrival shows whether all before them is lost.
+std::size_t PullerEngine::write_probe(TimePoint now, std::span<std::byte> out) {
+  losses_.on_probe(now);
+  picked_.slices.clear();
+  asks_.for_each_outstanding_from_latest([&](std::uint64_t ask) {
+    if (reassembly_.is_missing(asks_.slice(ask))) picked_.slices.push_back(asks_.slice(ask));
+    return picked_.slices.size() < probe_slices;
+  });
+  if (picked_.slices.empty()) {
+    give_up_outstanding();  // all that they asked for has come by other asks
+    return 0;
+  }
+  observer_.on_event(event::ProbeTimeout{losses_.probes_in_a_row()});
+  detect_black_hole();
+  if (asks_.outstanding() == 0) return 0;  // cut anew
+  std::sort(picked_.slices.begin(), picked_.slices.end());
+  picked_.slices.erase(std::unique(picked_.slices.begin(), picked_.slices.end()), picked_.slices.end());
+  picked_.again = static_cast<std::uint32_t>(picked_.slices.size());
+  return write_picked(now, out);
+}
+
+std::size_t PullerEngine::write_picked(TimePoint now, std::span<std::byte> out) {
+  PullRequest request;
+  request.pull_id = options_.pull_id;
+  request.timestamp = encode_timestamp(now);
+  request.first_ask = static_cast<std::uint32_t>(asks_.next_ask());
+  request.slice_bytes = picker_.slice_bytes();
+  request.id = options_.id;
+  request.cookie = path_.cookie(now);
+  Picker::to_runs(picked_.slices, request);
+  const auto slices = static_cast<std::uint32_t>(picked_.slices.size());
+  observer_.on_event(event::Asked{asks_.next_ask(), slices, picked_.again});
+  asks_.begin_train(path_.on_ask(now, std::uint64_t{slices} * path_.ip_bytes(request.slice_bytes)));
+  for (const SliceId& slice : picked_.slices) asks_.add(slice);
+  losses_.on_ask(now);
+  const std::size_t size = encode(request, out);
+  seal_datagram(out.first(size));
+  observer_.on_event(event::DatagramSent{static_cast<std::uint32_t>(size)});
+  return size;
+}
+
+TimePoint PullerEngine::poll_timeout(TimePoint now) {
+  if (state_ == State::finished) return TimePoint::max();
+  TimePoint next = std::min(endings_.deadline(path_.rtt().smoothed()), next_hello());
+  // Without a cookie nothing can be asked for: the next HELLO brings one.
+  if (state_ != State::fetching || path_.cookie(now) == Cookie{}) return next;
+  if (const auto loss = losses_.deadline(path_.rtt(), asks_)) next = std::min(next, *loss);
+  const bool more = picker_.has_more();
+  if (more && path_.window_is_open(picker_.slice_bytes()))
+    next = std::min(next, std::max(now, path_.next_ask()));
+  if (more || asks_.outstanding() > 0) next = std::min(next, stuck_at());
+  return next;
+}
+
+}  // namespace rgtp::packet

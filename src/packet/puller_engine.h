@@ -1,0 +1,97 @@
+// The puller's half of the protocol for one pull, without socket, clock or thread. It composes the machines
+// that each stand in a file of their own: ask log, loss detector, reassembly, picker, endings; rate, window
+// and cookie belong to the path that it shares with other pulls.
+//
+//     engine.handle_datagram(now, bytes);  engine.handle_unreachable(now);
+//     engine.handle_timeout(now);          at poll_timeout()
+//     while (size = engine.poll_transmit(now, buffer)) send(buffer.first(size));
+#pragma once
+
+#include <span>
+
+#include "packet/endings.h"
+#include "packet/loss_detector.h"
+#include "packet/path.h"
+#include "packet/picker.h"
+
+namespace rgtp::packet {
+
+class PullerEngine {
+ public:
+  struct Options {
+    SurfaceId id;
+    std::uint64_t pull_id = 0;  // random: with the connected socket it keeps forgers out
+    Duration idle_timeout = std::chrono::seconds(10);
+  };
+  // The longest datagram that poll_transmit() writes.
+  static constexpr std::size_t max_transmit_bytes = pull_base_bytes + max_runs * run_bytes;
+  static_assert(max_transmit_bytes >= hello_bytes);
+  // How often a chunk may fail verification.
+  static constexpr std::uint32_t max_chunk_failures = 8;
+
+  // `path` and `sink` outlive the engine. Once the sink was told the end, every call does nothing.
+  PullerEngine(TimePoint now, const Options& options, Path& path, Sink& sink);
+  ~PullerEngine();
+  PullerEngine(const PullerEngine&) = delete;
+  PullerEngine& operator=(const PullerEngine&) = delete;
+
+  std::uint64_t pull_id() const { return options_.pull_id; }
+
+  void handle_datagram(TimePoint now, std::span<const std::byte> datagram);
+  void handle_unreachable(TimePoint now);
+  void handle_timeout(TimePoint now);
+  // Writes the next datagram and returns its length; 0 where there is nothing to send now.
+  [[nodiscard]] std::size_t poll_transmit(TimePoint now, std::span<std::byte> out);
+  // When handle_timeout() or poll_transmit() has something to do next.
+  TimePoint poll_timeout(TimePoint now);
+  bool is_finished() const { return state_ == State::finished; }
+
+ private:
+  enum class State { greeting, fetching, finished };
+
+  void on_manifest(TimePoint now, std::span<const std::byte> datagram);
+  void on_data(TimePoint now, std::span<const std::byte> datagram);
+  void on_refuse(TimePoint now, std::span<const std::byte> datagram);
+  void begin_fetching(TimePoint now, const Manifest& manifest);
+  void log_followed_slices(TimePoint now);
+  void give_up_outstanding();
+  void settle_ask(TimePoint now, const Data& data, std::uint32_t bytes);
+  void on_chunk_filled(ChunkIndex chunk);
+  void detect_losses(TimePoint now);
+  void cut_anew(std::uint16_t capacity);
+  void rebuild_if_stuck(TimePoint now);
+  TimePoint stuck_at() const;
+  void detect_black_hole();
+  void fail_with(Error error);
+  void dropped(std::span<const std::byte> datagram);
+
+  TimePoint next_hello() const;
+  std::size_t write_hello(TimePoint now, std::span<std::byte> out);
+  std::size_t write_pull(TimePoint now, std::span<std::byte> out);
+  std::size_t write_probe(TimePoint now, std::span<std::byte> out);
+  // Asks for picked_.
+  std::size_t write_picked(TimePoint now, std::span<std::byte> out);
+
+  const Options options_;
+  Path& path_;
+  Sink& sink_;
+  Observer& observer_;
+  State state_ = State::greeting;
+  std::optional<Manifest> manifest_;
+  Endings endings_;
+  AskLog asks_;
+  LossDetector losses_;
+  Reassembly reassembly_;
+  Picker picker_;
+  Picker::Picked picked_;            // reused from train to train
+  std::vector<std::uint64_t> lost_;  // reused
+  TimePoint last_useful_;            // when a slice came that was missing, or the start
+  bool data_came_ = false;
+
+  // Greeting, and renewal of the cookie.
+  std::optional<TimePoint> hello_sent_;
+  std::uint32_t hellos_unanswered_ = 0;
+  std::uint32_t slices_followed_ = 0;  // asked for with the last HELLO
+};
+
+}  // namespace rgtp::packet

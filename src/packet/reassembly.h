@@ -1,0 +1,52 @@
+// Chunks that are being received: which slices are there, and where they go.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include <rgtp/transport.h>
+
+#include "packet/ask_log.h"
+
+namespace rgtp::packet {
+
+class Reassembly {
+ public:
+  enum class Outcome { placed, duplicate, chunk_filled, not_begun };
+
+  // The chunk is cut into `slices` of `slice_bytes`, which go into the placement.
+  void begin(ChunkIndex chunk, const Placement& placement, std::uint32_t slices, std::uint16_t slice_bytes);
+  bool is_begun(ChunkIndex chunk) const { return chunks_.contains(chunk.value); }
+  bool is_missing(const SliceId& slice) const;
+  // Puts a slice's bytes in their place; a duplicate changes nothing.
+  Outcome receive(const SliceId& slice, std::span<const std::byte> payload);
+  // The chunk is done with.
+  void finish(ChunkIndex chunk) { chunks_.erase(chunk.value); }
+  // The chunk failed verification: all its slices are missing again. How often that has happened to it.
+  std::uint32_t start_over(ChunkIndex chunk);
+  // Forgets everything: chunks will be cut anew.
+  void clear() { chunks_.clear(); }
+  // Every missing slice, for asking from scratch, in the order of chunks.
+  std::vector<SliceId> all_missing() const;
+  std::vector<SliceId> missing_of(ChunkIndex chunk) const;
+
+ private:
+  struct Chunk {
+    Placement placement;
+    std::uint32_t slices = 0;
+    std::uint32_t missing = 0;
+    std::uint16_t slice_bytes = 0;
+    std::uint32_t failures = 0;
+    std::vector<std::uint64_t> there;  // a bit a slice
+
+    bool has(std::uint32_t slice) const { return (there[slice / 64] >> (slice % 64) & 1) != 0; }
+  };
+
+  static void append_missing(ChunkIndex chunk, const Chunk& state, std::vector<SliceId>& out);
+
+  std::unordered_map<std::uint32_t, Chunk> chunks_;
+};
+
+}  // namespace rgtp::packet

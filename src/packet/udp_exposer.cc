@@ -1,0 +1,123 @@
+#include "packet/udp_exposer.h"
+
+#include "core/crypto.h"
+#include "packet/socket_address.h"
+
+namespace rgtp::packet {
+
+namespace {
+
+// A kernel buffer of requests is a queue that nobody sees: it stays small and is emptied at every wake-up.
+constexpr std::uint32_t request_buffer_bytes = 256 * 1024;
+constexpr int max_batches_per_wakeup = 64;
+
+std::array<std::byte, 32> random_secret() {
+  std::array<std::byte, 32> secret;
+  core::fill_random(secret);
+  return secret;
+}
+
+ExposerLimits limits_for(const UdpOptions& options, IpVersion version) {
+  ExposerLimits limits;
+  if (options.mtu != 0) limits.slice_capacity = slice_capacity_of(options.mtu, version);
+  return limits;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<UdpExposer>> UdpExposer::open(const UdpOptions& options, EventLoop& loop,
+                                                     ReceiveBatch& batch) {
+  const auto address = parse_bind(options.bind);
+  if (!address) return fail(address.error());
+  auto socket = UdpSocket::bind(*address, request_buffer_bytes);
+  if (!socket) return fail(std::move(socket).error());
+  std::shared_ptr<UdpExposer> exposer(new UdpExposer(options, loop, batch, std::move(*socket)));
+  if (auto started = exposer->start(); !started) return fail(std::move(started).error());
+  return exposer;
+}
+
+UdpExposer::UdpExposer(const UdpOptions& options, EventLoop& loop, ReceiveBatch& batch, UdpSocket socket)
+    : options_(options),
+      loop_(loop),
+      socket_(std::move(socket)),
+      engine_(random_secret(), limits_for(options, socket_.ip_version())),
+      batch_(batch) {}
+
+Result<void> UdpExposer::start() {
+  choose_host();
+  auto watch = loop_.watch(socket_.descriptor(), [this](Watch::Ready ready) { on_ready(ready); });
+  if (!watch) return fail(std::move(watch).error());
+  watch_ = std::move(*watch);
+  return {};
+}
+
+void UdpExposer::choose_host() {
+  const Address own = socket_.local_address();
+  port_ = own.port;
+  host_ = options_.advertise;
+  if (!host_.empty()) return;
+  host_ = host_text(own);
+  if (!own.is_wildcard()) return;
+  const auto chosen = default_route_address();
+  host_ = chosen ? host_text(*chosen) : "127.0.0.1";
+  if (!options_.log) return;
+  options_.log(LogLevel::info,
+               "locators name " + host_ + ", the address of the default route; --advertise names another");
+  for (const Address& other : interface_addresses())
+    if (host_text(other) != host_) options_.log(LogLevel::info, "also reachable at " + host_text(other));
+  options_.log(
+      LogLevel::warning,
+      "bound to every interface and not sealed: whoever reads the locator on its way can pull and read");
+}
+
+Result<void> UdpExposer::add(std::shared_ptr<const Store> store, std::shared_ptr<Observer> observer) {
+  return engine_.add(std::move(store), std::move(observer));
+}
+
+void UdpExposer::on_ready(Watch::Ready ready) {
+  if (ready.writable) {
+    watch_->set_interest(Interest::readable);
+    send();
+  }
+  if (ready.readable) receive();
+}
+
+void UdpExposer::receive() {
+  const auto take = [&](const Peer& peer, std::span<const std::byte> datagram) {
+    engine_.handle_datagram(loop_.now(), peer, datagram);
+  };
+  for (int i = 0; i < max_batches_per_wakeup; ++i)
+    if (socket_.receive(batch_, take) == IoStatus::would_block) break;
+  send();
+  read_blocked();
+}
+
+void UdpExposer::send() {
+  while (true) {
+    if (!sending_) {
+      if (!engine_.poll_transmit(loop_.now(), train_)) return;
+      sending_ = true;
+      sent_ = 0;
+    }
+    const IoStatus status = socket_.send(train_, sent_);
+    if (status == IoStatus::would_block) return watch_->set_interest(Interest::readable_and_writable);
+    if (status == IoStatus::too_large) engine_.handle_too_large(loop_.now(), train_);
+    sending_ = false;  // what failed is lost, like a datagram on its way
+  }
+}
+
+void UdpExposer::read_blocked() {
+  while (auto read = engine_.poll_read()) {
+    auto shared = std::make_shared<ExposerEngine::BlockedRead>(std::move(*read));
+    loop_.offload([shared] { shared->read_ahead(); },
+                  [shared, weak = weak_from_this()] {
+                    const auto self = weak.lock();
+                    if (self == nullptr) return;
+                    self->engine_.handle_read_done(std::move(*shared));
+                    self->send();
+                    self->read_blocked();
+                  });
+  }
+}
+
+}  // namespace rgtp::packet

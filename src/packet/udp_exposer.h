@@ -1,0 +1,52 @@
+// The exposer's socket on an event loop: drives an ExposerEngine.
+#pragma once
+
+#include <memory>
+
+#include <rgtp/event_loop.h>
+#include <rgtp/transports.h>
+
+#include "packet/exposer_engine.h"
+#include "packet/udp_socket.h"
+
+namespace rgtp::packet {
+
+// Made, used and destroyed on the loop's thread.
+class UdpExposer : public std::enable_shared_from_this<UdpExposer> {
+ public:
+  // Binds. `batch` outlives the exposer. Errors: those of UdpSocket::bind, invalid_argument for a `bind` that
+  // does not parse.
+  [[nodiscard]] static Result<std::shared_ptr<UdpExposer>> open(const UdpOptions& options, EventLoop& loop,
+                                                                ReceiveBatch& batch);
+
+  [[nodiscard]] Result<void> add(std::shared_ptr<const Store> store, std::shared_ptr<Observer> observer);
+  void withdraw(const SurfaceId& id) { engine_.withdraw(id); }
+  // The host and port that locators name.
+  const std::string& host() const { return host_; }
+  std::uint16_t port() const { return port_; }
+
+ private:
+  UdpExposer(const UdpOptions& options, EventLoop& loop, ReceiveBatch& batch, UdpSocket socket);
+
+  Result<void> start();
+  void choose_host();
+  void on_ready(Watch::Ready ready);
+  void receive();
+  // Sends until there is nothing more to send, or the socket takes no more.
+  void send();
+  void read_blocked();
+
+  const UdpOptions options_;
+  EventLoop& loop_;
+  UdpSocket socket_;
+  ExposerEngine engine_;
+  ReceiveBatch& batch_;
+  Train train_;
+  std::size_t sent_ = 0;  // datagrams of train_
+  bool sending_ = false;  // train_ is not sent whole
+  std::string host_;
+  std::uint16_t port_ = 0;
+  std::unique_ptr<Watch> watch_;  // last, so that it goes before the socket
+};
+
+}  // namespace rgtp::packet

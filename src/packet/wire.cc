@@ -1,0 +1,278 @@
+#include "packet/wire.h"
+
+#include <algorithm>
+
+#include "core/bytes.h"
+#include "core/digest.h"
+
+namespace rgtp::packet {
+
+namespace {
+
+using core::ByteReader;
+using core::ByteWriter;
+
+constexpr std::size_t check_offset = 4;
+constexpr std::size_t prefix_bytes = 16;
+constexpr std::uint16_t flag_final_size_known = 1;
+constexpr auto service_delay_unit = std::chrono::microseconds(10);
+
+void put_prefix(ByteWriter& writer, Type type, std::uint64_t pull_id) {
+  writer.put(wire_magic);
+  writer.put(wire_version);
+  writer.put(static_cast<std::uint8_t>(type));
+  writer.put_zeros(sizeof(std::uint32_t));  // the check
+  writer.put(pull_id);
+}
+
+// A reader behind the prefix, where the datagram is of this type and length.
+std::optional<ByteReader> open(std::span<const std::byte> datagram, Type type, std::size_t min_length,
+                               std::size_t max_length) {
+  if (datagram.size() < min_length || datagram.size() > max_length) return std::nullopt;
+  const auto prefix = parse_prefix(datagram);
+  if (!prefix || prefix->version != wire_version || prefix->type != static_cast<std::uint8_t>(type))
+    return std::nullopt;
+  return ByteReader(datagram.subspan(prefix_bytes));
+}
+
+std::uint64_t pull_id_of(std::span<const std::byte> datagram) {
+  ByteReader reader(datagram.subspan(8, 8));
+  return reader.get<std::uint64_t>();
+}
+
+std::uint32_t compute_check(std::span<const std::byte> header, std::span<const std::byte> payload) {
+  std::array<std::byte, header_bytes> without_check;
+  std::copy(header.begin(), header.end(), without_check.begin());
+  std::fill_n(without_check.begin() + check_offset, sizeof(std::uint32_t), std::byte{0});
+  return core::datagram_check(without_check, payload, pull_id_of(header));
+}
+
+}  // namespace
+
+std::uint32_t PullRequest::slices() const {
+  std::uint32_t total = 0;
+  for (const Run& run : asked()) total += run.count;
+  return total;
+}
+
+std::uint16_t encode_service_delay(Duration delay) {
+  return static_cast<std::uint16_t>(std::clamp<Duration::rep>(delay / service_delay_unit, 0, 65535));
+}
+
+Duration decode_service_delay(std::uint16_t delay) { return delay * service_delay_unit; }
+
+std::uint32_t encode_timestamp(TimePoint now) {
+  return static_cast<std::uint32_t>(now.time_since_epoch() / std::chrono::microseconds(1));
+}
+
+Duration elapsed_since(std::uint32_t timestamp, TimePoint now) {
+  return std::chrono::microseconds(static_cast<std::int32_t>(encode_timestamp(now) - timestamp));
+}
+
+std::size_t encode(const Hello& hello, std::span<std::byte> out) {
+  ByteWriter writer(out);
+  put_prefix(writer, Type::hello, hello.pull_id);
+  writer.put(hello.timestamp);
+  writer.put(hello.version_min);
+  writer.put(hello.version_max);
+  writer.put(hello.slice_capacity);
+  writer.put(hello.first_ask);
+  writer.put(hello.slices_wanted);
+  writer.put_bytes(hello.id.bytes);
+  writer.put_bytes(hello.cookie);
+  writer.put_zeros(hello_bytes - writer.used());
+  return writer.used();
+}
+
+std::size_t encode(const ManifestAnswer& answer, std::span<std::byte> out) {
+  ByteWriter writer(out);
+  put_prefix(writer, Type::manifest, answer.pull_id);
+  writer.put(answer.timestamp);
+  writer.put(answer.service_delay);
+  writer.put(answer.final_size_known ? flag_final_size_known : std::uint16_t{0});
+  writer.put(answer.cookie_lifetime_ms);
+  writer.put(answer.published);
+  writer.put(answer.final_size);
+  writer.put_bytes(answer.end_tag);
+  writer.put_bytes(answer.cookie);
+  writer.put_bytes(answer.manifest);
+  assert(writer.used() == manifest_datagram_bytes);
+  return writer.used();
+}
+
+std::size_t encode(const PullRequest& request, std::span<std::byte> out) {
+  ByteWriter writer(out);
+  put_prefix(writer, Type::pull, request.pull_id);
+  writer.put(request.timestamp);
+  writer.put(request.first_ask);
+  writer.put(request.slice_bytes);
+  writer.put(request.run_count);
+  writer.put_zeros(4);
+  writer.put_bytes(request.id.bytes);
+  writer.put_bytes(request.cookie);
+  assert(writer.used() == pull_base_bytes);
+  for (const Run& run : request.asked()) {
+    writer.put(run.chunk.value);
+    writer.put(run.first);
+    writer.put(run.count);
+  }
+  return writer.used();
+}
+
+std::size_t encode(const Refuse& refuse, std::span<std::byte> out) {
+  ByteWriter writer(out);
+  put_prefix(writer, Type::refuse, refuse.pull_id);
+  writer.put(refuse.timestamp);
+  writer.put(static_cast<std::uint8_t>(refuse.reason));
+  writer.put(refuse.version_min);
+  writer.put(refuse.version_max);
+  writer.put_zeros(1);
+  writer.put(refuse.value);
+  writer.put_zeros(4);
+  writer.put_bytes(refuse.cookie);
+  assert(writer.used() == refuse_bytes);
+  return writer.used();
+}
+
+std::size_t encode(const Data& data, std::span<std::byte> out) {
+  ByteWriter writer(out);
+  put_prefix(writer, Type::data, data.pull_id);
+  writer.put(data.ask);
+  writer.put(data.timestamp);
+  writer.put(data.chunk.value);
+  writer.put(data.slice);
+  writer.put(data.service_delay);
+  assert(writer.used() == header_bytes);
+  return writer.used();
+}
+
+void seal_datagram(std::span<std::byte> header, std::span<const std::byte> payload) {
+  assert(header.size() == header_bytes);
+  const std::uint32_t check = compute_check(header, payload);
+  ByteWriter(header.subspan(check_offset)).put(check);
+}
+
+void seal_datagram(std::span<std::byte> datagram) {
+  seal_datagram(datagram.first(header_bytes), datagram.subspan(header_bytes));
+}
+
+bool check_matches(std::span<const std::byte> datagram) {
+  if (datagram.size() < header_bytes) return false;
+  ByteReader reader(datagram.subspan(check_offset));
+  return reader.get<std::uint32_t>() ==
+         compute_check(datagram.first(header_bytes), datagram.subspan(header_bytes));
+}
+
+std::optional<Prefix> parse_prefix(std::span<const std::byte> datagram) {
+  if (datagram.size() < header_bytes || datagram.size() > max_datagram_bytes) return std::nullopt;
+  ByteReader reader(datagram);
+  if (reader.get<std::uint16_t>() != wire_magic) return std::nullopt;
+  Prefix prefix;
+  prefix.version = reader.get<std::uint8_t>();
+  prefix.type = reader.get<std::uint8_t>();
+  prefix.pull_id = pull_id_of(datagram);
+  return prefix;
+}
+
+std::optional<Hello> parse_hello(std::span<const std::byte> datagram) {
+  auto reader = open(datagram, Type::hello, hello_bytes, hello_bytes);
+  if (!reader) return std::nullopt;
+  Hello hello;
+  hello.pull_id = pull_id_of(datagram);
+  hello.timestamp = reader->get<std::uint32_t>();
+  hello.version_min = reader->get<std::uint8_t>();
+  hello.version_max = reader->get<std::uint8_t>();
+  hello.slice_capacity = reader->get<std::uint16_t>();
+  hello.first_ask = reader->get<std::uint32_t>();
+  hello.slices_wanted = reader->get<std::uint32_t>();
+  reader->get_into(hello.id.bytes);
+  reader->get_into(hello.cookie);
+  reader->expect_zeros(reader->left());
+  if (!reader->ok() || hello.version_min > hello.version_max || hello.slice_capacity < min_slice_bytes ||
+      hello.slice_capacity > max_slice_bytes)
+    return std::nullopt;
+  return hello;
+}
+
+std::optional<ManifestAnswer> parse_manifest_answer(std::span<const std::byte> datagram) {
+  auto reader = open(datagram, Type::manifest, manifest_datagram_bytes, manifest_datagram_bytes);
+  if (!reader) return std::nullopt;
+  ManifestAnswer answer;
+  answer.pull_id = pull_id_of(datagram);
+  answer.timestamp = reader->get<std::uint32_t>();
+  answer.service_delay = reader->get<std::uint16_t>();
+  const auto flags = reader->get<std::uint16_t>();
+  answer.final_size_known = (flags & flag_final_size_known) != 0;
+  answer.cookie_lifetime_ms = reader->get<std::uint32_t>();
+  answer.published = reader->get<std::uint32_t>();
+  answer.final_size = reader->get<std::uint64_t>();
+  reader->get_into(answer.end_tag);
+  reader->get_into(answer.cookie);
+  reader->get_into(answer.manifest);
+  if (!reader->ok() || (flags & ~flag_final_size_known) != 0) return std::nullopt;
+  return answer;
+}
+
+std::optional<PullRequest> parse_pull(std::span<const std::byte> datagram) {
+  auto reader =
+      open(datagram, Type::pull, pull_base_bytes + run_bytes, pull_base_bytes + max_runs * run_bytes);
+  if (!reader) return std::nullopt;
+  PullRequest request;
+  request.pull_id = pull_id_of(datagram);
+  request.timestamp = reader->get<std::uint32_t>();
+  request.first_ask = reader->get<std::uint32_t>();
+  request.slice_bytes = reader->get<std::uint16_t>();
+  request.run_count = reader->get<std::uint16_t>();
+  reader->expect_zeros(4);
+  reader->get_into(request.id.bytes);
+  reader->get_into(request.cookie);
+  if (!reader->ok() || request.run_count == 0 || request.run_count > max_runs ||
+      reader->left() != request.run_count * run_bytes)
+    return std::nullopt;
+  for (std::size_t i = 0; i < request.run_count; ++i) {
+    Run& run = request.runs[i];
+    run.chunk.value = reader->get<std::uint32_t>();
+    run.first = reader->get<std::uint16_t>();
+    run.count = reader->get<std::uint16_t>();
+    if (run.count == 0) return std::nullopt;
+  }
+  const std::uint32_t slices = request.slices();
+  if (request.slice_bytes == 0 || request.slice_bytes > max_slice_bytes || slices > max_train_slices ||
+      slices * (request.slice_bytes + header_bytes) > max_train_bytes)
+    return std::nullopt;
+  return request;
+}
+
+std::optional<Refuse> parse_refuse(std::span<const std::byte> datagram) {
+  auto reader = open(datagram, Type::refuse, refuse_bytes, refuse_bytes);
+  if (!reader) return std::nullopt;
+  Refuse refuse;
+  refuse.pull_id = pull_id_of(datagram);
+  refuse.timestamp = reader->get<std::uint32_t>();
+  const auto reason = reader->get<std::uint8_t>();
+  refuse.reason = static_cast<Refusal>(reason);
+  refuse.version_min = reader->get<std::uint8_t>();
+  refuse.version_max = reader->get<std::uint8_t>();
+  reader->expect_zeros(1);
+  refuse.value = reader->get<std::uint32_t>();
+  reader->expect_zeros(4);
+  reader->get_into(refuse.cookie);
+  if (!reader->ok() || reason == 0 || reason > static_cast<std::uint8_t>(Refusal::version))
+    return std::nullopt;
+  return refuse;
+}
+
+std::optional<Data> parse_data(std::span<const std::byte> datagram) {
+  auto reader = open(datagram, Type::data, header_bytes + 1, max_datagram_bytes);
+  if (!reader) return std::nullopt;
+  Data data;
+  data.pull_id = pull_id_of(datagram);
+  data.ask = reader->get<std::uint32_t>();
+  data.timestamp = reader->get<std::uint32_t>();
+  data.chunk.value = reader->get<std::uint32_t>();
+  data.slice = reader->get<std::uint16_t>();
+  data.service_delay = reader->get<std::uint16_t>();
+  return data;
+}
+
+}  // namespace rgtp::packet

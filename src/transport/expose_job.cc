@@ -1,0 +1,114 @@
+#include "transport/expose_job.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "shm/mapped_file.h"
+
+namespace rgtp::transport {
+
+namespace {
+
+// What one job on a worker thread reads and hashes: at least a chunk.
+constexpr std::uint32_t piece_bytes = 1024 * 1024;
+
+}  // namespace
+
+ExposeJob::ExposeJob(std::shared_ptr<ExposerCore> core, std::weak_ptr<EventLoop> loop, Source source,
+                     ExposeOptions options, std::shared_ptr<detail::PendingState<Surface>> pending)
+    : core_(std::move(core)),
+      loop_(std::move(loop)),
+      source_(std::move(source)),
+      options_(std::move(options)),
+      pending_(std::move(pending)) {}
+
+template <class Work, class Then>
+void ExposeJob::on_worker(Work work, Then then) {
+  auto result = std::make_shared<Result<void>>();
+  core_->loop().offload([self = shared_from_this(), result, work] { *result = work(); },
+                        [self = shared_from_this(), result, then] {
+                          if (!self->core_->is_closed()) then(std::move(*result));
+                        });
+}
+
+void ExposeJob::start() {
+  core_->attach();
+  on_worker([this] { return open_source(); },
+            [this](Result<void> opened) { on_source_opened(std::move(opened)); });
+}
+
+Result<void> ExposeJob::open_source() {
+  if (const auto* memory = std::get_if<Source::Memory>(&source_.what()))
+    return make_manifest(memory->bytes.size(), options_.name);
+  const auto& path = std::get<Source::File>(source_.what()).path;
+  auto file = shm::SourceFile::open(path);
+  if (!file) return fail(std::move(file).error());
+  region_ = *file;
+  return make_manifest((*file)->size(), options_.name.empty() ? path.filename().string() : options_.name);
+}
+
+Result<void> ExposeJob::make_manifest(std::uint64_t size, std::string name) {
+  auto made = Manifest::make(size, std::move(name));
+  if (!made) return fail(std::move(made).error());
+  manifest_ = std::move(*made);
+  if (options_.chunk_bytes == 0) return {};
+  manifest_.chunk_bytes = options_.chunk_bytes;
+  return manifest_.validate();
+}
+
+void ExposeJob::on_source_opened(Result<void> opened) {
+  if (opened && region_ == nullptr) {
+    auto allocated = core_->allocate(manifest_, options_.route);
+    if (allocated)
+      region_ = std::move(*allocated);
+    else
+      opened = fail(std::move(allocated).error());
+  }
+  if (!opened) return finish(std::move(opened));
+  store_ = std::make_shared<core::SurfaceStore>(manifest_, region_);
+  next_piece();
+}
+
+void ExposeJob::next_piece() {
+  const std::uint32_t chunks = manifest_.chunk_count();
+  if (tagged_ == chunks) return finish(region_->check_unchanged());
+  const std::uint32_t end = std::min(chunks, tagged_ + std::max(1U, piece_bytes / manifest_.chunk_bytes));
+  on_worker([this, first = tagged_, end] { return tag_piece(first, end); },
+            [this, end](Result<void> tagged) {
+              if (!tagged) return finish(std::move(tagged));
+              tagged_ = end;
+              next_piece();
+            });
+}
+
+Result<void> ExposeJob::tag_piece(std::uint32_t first_chunk, std::uint32_t end_chunk) {
+  const auto* memory = std::get_if<Source::Memory>(&source_.what());
+  std::vector<std::byte> buffer(memory != nullptr ? 0 : manifest_.chunk_bytes);
+  for (ChunkIndex chunk{first_chunk}; chunk.value < end_chunk; ++chunk.value) {
+    const std::uint64_t offset = manifest_.offset_of(chunk);
+    const std::uint32_t length = manifest_.length_of(chunk);
+    std::span<const std::byte> bytes;
+    if (memory != nullptr) {
+      if (auto written = region_->write(offset, memory->bytes.subspan(offset, length)); !written)
+        return written;
+      // Tagged as copied, in case that somebody writes to the source all the same.
+      bytes = region_->mapped().subspan(offset, length);
+    } else {
+      const auto part = std::span(buffer).first(length);
+      if (auto read = region_->read(offset, part, ReadMode::may_block); !read)
+        return fail(std::move(read).error());
+      bytes = part;
+    }
+    store_->publish(chunk, core::chunk_tag(chunk, bytes));
+  }
+  return {};
+}
+
+void ExposeJob::finish(Result<void> result) {
+  if (!result) return pending_->resolve(fail(std::move(result).error()));
+  auto loop = loop_.lock();
+  if (loop == nullptr || core_->is_closed()) return;
+  pending_->resolve(core_->offer(std::move(loop), store_, options_.route));
+}
+
+}  // namespace rgtp::transport

@@ -1,0 +1,45 @@
+// One expose() under way: opens or copies the source and tags its chunks on worker threads, piece by piece,
+// then has it offered.
+#pragma once
+
+#include <memory>
+
+#include "transport/exposer_core.h"
+
+namespace rgtp::transport {
+
+class ExposeJob : public std::enable_shared_from_this<ExposeJob> {
+ public:
+  // `loop` is held weakly: only handles keep a loop.
+  ExposeJob(std::shared_ptr<ExposerCore> core, std::weak_ptr<EventLoop> loop, Source source,
+            ExposeOptions options, std::shared_ptr<detail::PendingState<Surface>> pending);
+
+  // Loop's thread.
+  void start();
+
+ private:
+  // On the loop.
+  void on_source_opened(Result<void> opened);
+  void next_piece();
+  void finish(Result<void> result);
+  // On a worker.
+  Result<void> open_source();
+  Result<void> make_manifest(std::uint64_t size, std::string name);
+  Result<void> tag_piece(std::uint32_t first_chunk, std::uint32_t end_chunk);
+
+  // Runs `work` on a worker and `then` with its result on the loop, unless the exposer went meanwhile.
+  template <class Work, class Then>
+  void on_worker(Work work, Then then);
+
+  const std::shared_ptr<ExposerCore> core_;
+  const std::weak_ptr<EventLoop> loop_;
+  const Source source_;
+  const ExposeOptions options_;
+  const std::shared_ptr<detail::PendingState<Surface>> pending_;
+  Manifest manifest_;
+  std::shared_ptr<Region> region_;  // a file's from the start, memory once it is allocated
+  std::shared_ptr<core::SurfaceStore> store_;
+  std::uint32_t tagged_ = 0;  // chunks
+};
+
+}  // namespace rgtp::transport

@@ -1,0 +1,62 @@
+// What stands behind Exposer and Surface.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include <rgtp/exposer.h>
+
+#include "core/counters.h"
+#include "core/surface_store.h"
+#include "transport/handle_core.h"
+
+namespace rgtp::transport {
+
+// One surface being offered. Made on the loop's thread; what is const may be read from any.
+class ExposedSurface {
+ public:
+  ExposedSurface(std::shared_ptr<core::SurfaceStore> store, std::shared_ptr<core::Counters> counters,
+                 Locator locator, std::vector<std::unique_ptr<Exposure>> exposures)
+      : store_(std::move(store)),
+        counters_(std::move(counters)),
+        locator_(std::move(locator)),
+        exposures_(std::move(exposures)) {}
+
+  const Manifest& manifest() const { return store_->manifest(); }
+  const Locator& locator() const { return locator_; }
+  Stats stats() const { return counters_->snapshot(); }
+  // Loop's thread.
+  void withdraw() { exposures_.clear(); }
+
+ private:
+  const std::shared_ptr<core::SurfaceStore> store_;
+  const std::shared_ptr<core::Counters> counters_;
+  const Locator locator_;
+  std::vector<std::unique_ptr<Exposure>> exposures_;
+};
+
+class ExposerCore : public HandleCore, public std::enable_shared_from_this<ExposerCore> {
+ public:
+  using HandleCore::HandleCore;
+
+  // Any thread. `loop` is what the Surface will hold.
+  Pending<Surface> expose(const std::shared_ptr<EventLoop>& loop, Source source, ExposeOptions options);
+  // The Exposer goes: what is not finished is cancelled.
+  void close();
+  bool is_closed() const;
+
+  // Loop's thread: offers a finished store on every transport that the route allows.
+  [[nodiscard]] Result<Surface> offer(std::shared_ptr<EventLoop> loop,
+                                      std::shared_ptr<core::SurfaceStore> store, const Route& route);
+  // The transport that provides memory.
+  [[nodiscard]] Result<std::shared_ptr<Region>> allocate(const Manifest& manifest, const Route& route);
+
+ private:
+  const std::shared_ptr<detail::CallbackGate> gate_ = std::make_shared<detail::CallbackGate>();
+  mutable std::mutex mutex_;
+  bool closed_ = false;
+  std::vector<std::shared_ptr<detail::PendingState<Surface>>> pending_;
+};
+
+}  // namespace rgtp::transport

@@ -1,0 +1,266 @@
+#include "transport/pull_job.h"
+
+#include <algorithm>
+#include <cassert>
+
+#include "core/heap_region.h"
+
+namespace rgtp::transport {
+
+PullJob::PullJob(std::shared_ptr<PullerCore> core, Locator locator, PullOptions options)
+    : core_(std::move(core)), locator_(std::move(locator)), options_(std::move(options)) {}
+
+// Any thread.
+
+void PullJob::start() {
+  run([this] {
+    core_->attach();
+    started_ = core_->loop().now();
+    try_next_transport();
+  });
+}
+
+template <class State>
+std::shared_ptr<State> PullJob::make_pending(std::vector<std::shared_ptr<State>>& all) {
+  auto state = std::make_shared<State>(core_->loop(), gate_);
+  const std::lock_guard lock(mutex_);
+  std::erase_if(all, [](const auto& known) { return known->finished() && known.use_count() == 1; });
+  all.push_back(state);
+  return state;
+}
+
+Pending<View> PullJob::complete() {
+  auto state = make_pending(complete_states_);
+  if (is_windowed()) {
+    state->resolve(
+        fail(Errc::invalid_argument,
+             "complete() cannot be had from a pull in content order without `into`, which keeps only a "
+             "window: use next(), or another order"));
+  } else {
+    run([this, state] {
+      complete_waiters_.push_back(state);
+      serve_waiters();
+    });
+  }
+  return Pending<View>(std::move(state));
+}
+
+Pending<std::optional<View>> PullJob::next() {
+  auto state = make_pending(next_states_);
+  run([this, state] {
+    next_waiters_.push_back(state);
+    serve_waiters();
+  });
+  return Pending<std::optional<View>>(std::move(state));
+}
+
+std::optional<Manifest> PullJob::manifest() const {
+  const std::lock_guard lock(mutex_);
+  return manifest_;
+}
+
+std::string PullJob::transport() const {
+  const std::lock_guard lock(mutex_);
+  return transport_;
+}
+
+void PullJob::cancel() {
+  gate_->close();
+  std::vector<std::shared_ptr<NextState>> nexts;
+  std::vector<std::shared_ptr<CompleteState>> completes;
+  {
+    const std::lock_guard lock(mutex_);
+    nexts.swap(next_states_);
+    completes.swap(complete_states_);
+  }
+  for (const auto& state : nexts) state->abandon();
+  for (const auto& state : completes) state->abandon();
+  run([this] {
+    if (!ended_) ended_ = fail(Errc::cancelled, "the pull was cancelled");
+    fetch_.reset();
+    state_.reset();
+    output_.reset();
+    next_waiters_.clear();
+    complete_waiters_.clear();
+  });
+}
+
+void PullJob::run(const std::function<void()>& step) {
+  (void)core_->loop().post([self = shared_from_this(), step] { step(); });
+}
+
+// Routes.
+
+void PullJob::try_next_transport() {
+  const auto& transports = core_->transports();
+  while (next_transport_ < transports.size()) {
+    const auto& transport = transports[next_transport_++];
+    const std::string name(transport->name());
+    if (!options_.route.allows(name)) continue;
+    if (!transport->can_reach(locator_)) {
+      reasons_.push_back(name + ": it does not reach locators of this kind");
+      continue;
+    }
+    state_.emplace(
+        core::PullState::Options{
+            .range = options_.range,
+            .order = options_.order,
+            .max_size = is_windowed() || !options_.into.empty() ? whole : options_.max_size,
+            .window_bytes = is_windowed() ? options_.window_bytes : whole},
+        counters_);
+    {
+      const std::lock_guard lock(mutex_);
+      transport_ = name;
+    }
+    auto fetch = transport->pull(locator_, *this, core_->loop());
+    if (fetch) {
+      fetch_ = std::move(*fetch);
+      return;
+    }
+    return fall_back(std::move(fetch).error());
+  }
+  std::string text = "no transport of the route '" + options_.route.to_string() + "' reaches this locator";
+  for (const auto& reason : reasons_) text += "; " + reason;
+  finish(fail(Errc::no_route, std::move(text)));
+}
+
+void PullJob::fall_back(Error error) {
+  const auto& transports = core_->transports();
+  const bool more = std::any_of(
+      transports.begin() + static_cast<std::ptrdiff_t>(next_transport_), transports.end(),
+      [&](const auto& next) { return options_.route.allows(next->name()) && next->can_reach(locator_); });
+  const bool first_chunk_came = state_->progress().bytes > 0;
+  if (!more || first_chunk_came) return finish(fail(std::move(error)));
+  reasons_.push_back(transport() + ": " + error.message());
+  run([this] {
+    if (ended_) return;
+    fetch_.reset();
+    output_.reset();
+    try_next_transport();
+  });
+}
+
+void PullJob::on_end(Result<std::uint64_t> final_size) {
+  if (ended_) return;
+  if (!final_size) fall_back(std::move(final_size).error());
+}
+
+// The sink.
+
+Result<void> PullJob::on_manifest(const Manifest& manifest) {
+  if (ended_) return fail(Errc::cancelled, "the pull has ended");
+  {
+    const std::lock_guard lock(mutex_);
+    manifest_ = manifest;
+  }
+  auto extent = state_->begin(manifest);
+  Result<void> ready = extent ? set_storage(*extent) : Result<void>(fail(std::move(extent).error()));
+  if (!ready) {
+    finish(ready);
+    return ready;
+  }
+  after_chunk();  // an empty range is complete already
+  return {};
+}
+
+Result<void> PullJob::set_storage(const core::PullExtent& extent) {
+  if (is_windowed()) {
+    state_->use(core::store_in_window(extent));
+    return {};
+  }
+  std::shared_ptr<Region> region;
+  if (options_.into.empty()) {
+    auto heap = core::HeapRegion::make(extent.range.length);
+    if (!heap) return fail(std::move(heap).error());
+    region = std::move(*heap);
+  } else {
+    auto created = shm::OutputFile::create(options_.into, extent.range.length, options_.if_exists);
+    if (!created) return fail(std::move(created).error());
+    region = output_ = std::move(*created);
+  }
+  state_->use(core::store_in_region(extent, std::move(region)));
+  return {};
+}
+
+bool PullJob::adopt(std::shared_ptr<const Store> store) {
+  if (ended_ || output_ != nullptr || store->mapped().empty()) return ended_.has_value();
+  state_->use(core::store_adopted(*state_->extent(), std::move(store)));
+  adopted_ = true;
+  return true;
+}
+
+std::optional<Placement> PullJob::place(ChunkIndex chunk) {
+  return ended_ ? std::nullopt : state_->place(chunk);
+}
+
+ChunkVerdict PullJob::on_chunk(ChunkIndex chunk) {
+  if (ended_) return ChunkVerdict::good;
+  if (adopted_) {
+    state_->on_adopted(chunk);
+  } else {
+    auto verdict = state_->on_chunk(chunk);
+    if (!verdict) {
+      finish(fail(std::move(verdict).error()));
+      return ChunkVerdict::good;
+    }
+    if (*verdict == ChunkVerdict::again) return ChunkVerdict::again;
+  }
+  counters_.set_time_to_first_chunk(core_->loop().now() - started_);
+  if (options_.on_progress) {
+    const Progress progress = state_->progress();
+    gate_->run([&] { options_.on_progress(progress); });
+  }
+  after_chunk();
+  return ChunkVerdict::good;
+}
+
+void PullJob::after_chunk() {
+  if (!ended_ && state_->complete()) return finish(output_ != nullptr ? output_->commit() : Result<void>());
+  serve_waiters();
+}
+
+void PullJob::finish(Result<void> result) {
+  if (ended_) return;
+  ended_ = std::move(result);
+  drop_fetch();
+  serve_waiters();
+}
+
+void PullJob::drop_fetch() {
+  // Not from within its own call to this sink.
+  run([this] {
+    fetch_.reset();
+    if (ended_ && !*ended_) output_.reset();
+  });
+}
+
+// The consumer.
+
+void PullJob::serve_waiters() {
+  const bool failed = ended_ && !*ended_;
+  bool taken = false;
+  while (!next_waiters_.empty()) {
+    auto view = state_ ? state_->take_next() : std::nullopt;
+    if (!view && !failed && !(state_ && state_->exhausted())) break;
+    taken = taken || view;
+    if (!view && failed)
+      next_waiters_.front()->resolve(fail(ended_->error()));
+    else
+      next_waiters_.front()->resolve(std::move(view));
+    next_waiters_.pop_front();
+  }
+  if (taken && fetch_ != nullptr && is_windowed()) {
+    run([this] {
+      if (fetch_ != nullptr) fetch_->want_changed();
+    });
+  }
+  if (!ended_) return;
+  for (const auto& waiter : std::exchange(complete_waiters_, {})) {
+    if (failed)
+      waiter->resolve(fail(ended_->error()));
+    else
+      waiter->resolve(*state_->view_all());
+  }
+}
+
+}  // namespace rgtp::transport
