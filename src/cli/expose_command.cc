@@ -1,0 +1,71 @@
+#include <cstdio>
+#include <memory>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include <rgtp/rgtp.h>
+
+#include "cli/commands.h"
+
+namespace rgtp::cli {
+
+namespace {
+
+struct ExposeArguments {
+  std::vector<std::string> files;
+  UdpOptions udp;
+  bool verbose = false;
+};
+
+void print_stats(const Surface& surface) {
+  const Stats stats = surface.stats();
+  fmt::print(stderr,
+             "{}: {} requests, {} datagrams and {} bytes sent, {} slices not served for lack of room\n",
+             surface.manifest().name, stats.requests, stats.datagrams_sent, stats.bytes_sent,
+             stats.request_overflows);
+}
+
+ExitCode run_expose(const ExposeArguments& arguments, Signals& signals) {
+  UdpOptions udp = arguments.udp;
+  udp.log = log_to_stderr(arguments.verbose ? Verbosity::verbose : Verbosity::normal);
+  auto exposer = Exposer::open({.transports = {udp_transport(udp)}, .log = udp.log});
+  if (!exposer) return report(exposer.error());
+  std::vector<Surface> surfaces;
+  for (const std::string& file : arguments.files) {
+    auto surface = signals.wait_for(exposer->expose(Source::file(file)), [] {});
+    if (!surface) return ExitCode::ok;  // told to end before it was all tagged
+    if (!*surface) return report(surface->error());
+    // Locators alone on stdout, one a line, at once: a script reads them while this goes on.
+    fmt::print("{}\n", (*surface)->locator().reveal());
+    std::fflush(stdout);
+    surfaces.push_back(std::move(**surface));
+  }
+  signals.wait();
+  if (arguments.verbose)
+    for (const Surface& surface : surfaces) print_stats(surface);
+  return ExitCode::ok;
+}
+
+}  // namespace
+
+void add_expose_command(CLI::App& app, Run& chosen) {
+  auto arguments = std::make_shared<ExposeArguments>();
+  CLI::App* command =
+      app.add_subcommand("expose", "Offer files until SIGINT or SIGTERM; prints a locator for each");
+  command->add_option("FILE", arguments->files, "what to offer")->required();
+  command
+      ->add_option("--bind", arguments->udp.bind,
+                   "ADDRESS:PORT or [IPV6]:PORT to listen on; 0.0.0.0:0 for every interface")
+      ->capture_default_str();
+  command->add_option("--advertise", arguments->udp.advertise, "host to name in locators");
+  command->add_option("--mtu", arguments->udp.mtu, "largest IP packet to send, in bytes")
+      ->check(CLI::Range(576, 9000));
+  command->add_flag("--verbose", arguments->verbose, "say more on stderr");
+  command->footer("Example: rgtp expose model.bin --bind 0.0.0.0:9000");
+  command->callback([&chosen, arguments] {
+    chosen = [arguments](Signals& signals) { return run_expose(*arguments, signals); };
+  });
+}
+
+}  // namespace rgtp::cli

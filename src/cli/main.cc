@@ -1,0 +1,45 @@
+// The rgtp command.
+#include <cstdio>
+
+#include <fmt/format.h>
+
+#include <rgtp/version.h>
+
+#include "cli/commands.h"
+
+namespace rgtp::cli {
+
+Log log_to_stderr(Verbosity verbosity) {
+  return [verbosity](LogLevel level, std::string_view line) {
+    if (level != LogLevel::debug || verbosity == Verbosity::verbose) fmt::print(stderr, "rgtp: {}\n", line);
+  };
+}
+
+namespace {
+
+ExitCode run(int argc, char** argv) {
+  CLI::App app("Expose bytes once, let any number of others pull them.", "rgtp");
+  app.set_version_flag("--version", RGTP_VERSION);
+  app.require_subcommand(1);
+  app.footer(
+      "Exit codes: 0 done, 2 usage or malformed locator, 3 no such surface, 4 exposer not reached, 5 "
+      "denied,\n"
+      "6 disk or memory full, 7 file or directory missing, 8 output exists, 9 exposer ended, 10 timed out,\n"
+      "11 bad data or version, 12 port taken, 130 and 143 by signal, 1 anything else.");
+  Run chosen;
+  add_expose_command(app, chosen);
+  add_pull_command(app, chosen);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? ExitCode::ok : ExitCode::usage;
+  }
+  Signals signals;
+  return chosen(signals);
+}
+
+}  // namespace
+
+}  // namespace rgtp::cli
+
+int main(int argc, char** argv) { return static_cast<int>(rgtp::cli::run(argc, argv)); }

@@ -1,0 +1,156 @@
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <rgtp/rgtp.h>
+
+#include "cli/commands.h"
+#include "cli/output_name.h"
+#include "cli/progress_bar.h"
+
+namespace rgtp::cli {
+
+namespace {
+
+struct PullArguments {
+  std::string locator;
+  std::string output;
+  double timeout_s = 10;
+  std::uint32_t mtu = 0;
+  bool verbose = false;
+};
+
+ExitCode interrupted(const Signals& signals) {
+  return signals.arrived() == SIGTERM ? ExitCode::terminated : ExitCode::interrupted;
+}
+
+// The locator as an argument, or the first line of stdin, so that it need not stand where others can see it.
+Result<Locator> read_locator(const std::string& argument) {
+  std::string text = argument;
+  if (argument == "-") std::getline(std::cin, text);
+  return Locator::parse(text);
+}
+
+Result<void> write_all(std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = write(STDOUT_FILENO, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0 && errno == ENOSPC)
+      return fail(Errc::no_space, "cannot write to stdout: its disk is full");
+    if (written < 0)
+      return fail(Errc::io_error, fmt::format("cannot write to stdout: {}", std::strerror(errno)));
+    bytes = bytes.subspan(static_cast<std::size_t>(written));
+  }
+  return {};
+}
+
+void print_stats(const Pull& pull) {
+  const Stats s = pull.stats();
+  fmt::print(
+      stderr,
+      "route {}, {} bytes, {} of them verified, {} chunks\n"
+      "{} slices asked for, {} of them again, {} lost, {} of these too early, {} duplicates, {} probes\n"
+      "{} datagrams received, {} dropped; round trip {:.3f} ms, first chunk after {:.3f} ms\n",
+      pull.transport(), s.bytes, s.verified_bytes, s.chunks, s.slices_asked, s.slices_asked_again,
+      s.slices_lost, s.spurious_losses, s.duplicates, s.probe_timeouts, s.datagrams_received,
+      s.datagrams_dropped, std::chrono::duration<double, std::milli>(s.rtt).count(),
+      std::chrono::duration<double, std::milli>(s.time_to_first_chunk).count());
+}
+
+// One run of `rgtp pull`.
+class PullRun {
+ public:
+  PullRun(const PullArguments& arguments, Signals& signals) : arguments_(arguments), signals_(signals) {}
+
+  ExitCode run() {
+    auto locator = read_locator(arguments_.locator);
+    if (!locator) return report(locator.error());
+    const Log log = log_to_stderr(arguments_.verbose ? Verbosity::verbose : Verbosity::normal);
+    const auto timeout =
+        std::chrono::duration_cast<Duration>(std::chrono::duration<double>(arguments_.timeout_s));
+    auto udp = udp_transport({.mtu = arguments_.mtu, .idle_timeout = timeout, .log = log});
+    auto puller = Puller::open({.transports = {std::move(udp)}, .log = log});
+    if (!puller) return report(puller.error());
+    if (arguments_.output == "-") return pull_to_stdout(*puller, *locator);
+    if (!arguments_.output.empty())
+      return pull_to_file(*puller, *locator, arguments_.output, IfExists::replace);
+    return pull_to_own_name(*puller, *locator);
+  }
+
+ private:
+  ExitCode pull_to_stdout(Puller& puller, const Locator& locator) {
+    const PullOptions options{.order = Order::content};
+    Pull pull = puller.pull(locator, options);
+    while (true) {
+      auto chunk = signals_.wait_for(pull.next(), [] {});
+      if (!chunk) return interrupted(signals_);
+      if (!*chunk) return report(chunk->error());
+      if (!**chunk) break;
+      if (auto written = write_all((**chunk)->bytes()); !written) return report(written.error());
+    }
+    if (arguments_.verbose) print_stats(pull);
+    return ExitCode::ok;
+  }
+
+  ExitCode pull_to_file(Puller& puller, const Locator& locator, const std::filesystem::path& path,
+                        IfExists if_exists) {
+    const auto started = std::chrono::steady_clock::now();
+    Pull pull = puller.pull(locator, {.into = path, .if_exists = if_exists});
+    ProgressBar bar(path.filename().string());
+    auto view = signals_.wait_for(pull.complete(), [&] {
+      if (const auto manifest = pull.manifest()) bar.draw(pull.stats().bytes, manifest->size);
+    });
+    bar.clear();
+    if (!view) return interrupted(signals_);
+    if (!*view) return report(view->error());
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+    const auto size = static_cast<double>((*view)->size());
+    fmt::print(stderr, "{}: {} in {:.2f} s, {}/s by {}\n", path.string(), human_bytes(size), seconds,
+               human_bytes(size / seconds), pull.transport());
+    if (arguments_.verbose) print_stats(pull);
+    return ExitCode::ok;
+  }
+
+  ExitCode pull_to_own_name(Puller& puller, const Locator& locator) {
+    // The manifest alone says the name.
+    Pull look = puller.pull(locator, {.range = {0, 0}});
+    auto seen = signals_.wait_for(look.complete(), [] {});
+    if (!seen) return interrupted(signals_);
+    if (!*seen) return report(seen->error());
+    return pull_to_file(puller, locator, clean_output_name(look.manifest()->name), IfExists::refuse);
+  }
+
+  const PullArguments& arguments_;
+  Signals& signals_;
+};
+
+}  // namespace
+
+void add_pull_command(CLI::App& app, Run& chosen) {
+  auto arguments = std::make_shared<PullArguments>();
+  CLI::App* command =
+      app.add_subcommand("pull", "Fetch a surface into a file, complete and verified, or to stdout");
+  command->add_option("LOCATOR", arguments->locator, "what `rgtp expose` printed; - reads it from stdin")
+      ->required();
+  command->add_option(
+      "-o,--output", arguments->output,
+      "file to write or replace; - for stdout. Without it the surface's own name, never replacing");
+  command->add_option("--timeout", arguments->timeout_s, "give up when nothing was heard for so many seconds")
+      ->check(CLI::Range(0.1, 86400.0))
+      ->capture_default_str();
+  command->add_option("--mtu", arguments->mtu, "largest IP packet to ask for, in bytes")
+      ->check(CLI::Range(576, 9000));
+  command->add_flag("--verbose", arguments->verbose, "say more on stderr");
+  command->footer("Example: rgtp pull rgtp://host:9000/0123456789abcdef0123456789abcdef -o model.bin");
+  command->callback([&chosen, arguments] {
+    chosen = [arguments](Signals& signals) { return PullRun(*arguments, signals).run(); };
+  });
+}
+
+}  // namespace rgtp::cli

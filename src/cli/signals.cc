@@ -1,0 +1,79 @@
+#include "cli/signals.h"
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdint>
+#include <cstdlib>
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+namespace rgtp::cli {
+
+namespace {
+
+constexpr int tick_ms = 100;
+
+int bell_descriptor(const std::shared_ptr<void>& bell) { return *static_cast<const int*>(bell.get()); }
+
+}  // namespace
+
+Signals::Signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  descriptor_ = signalfd(-1, &set, SFD_CLOEXEC);
+  if (descriptor_ < 0) std::abort();  // only without descriptors or memory, at the very start
+  // A reader of stdout that went away is an error of write(), not a death.
+  std::signal(SIGPIPE, SIG_IGN);
+}
+
+Signals::~Signals() { close(descriptor_); }
+
+int Signals::wait() {
+  signalfd_siginfo info{};
+  while (read(descriptor_, &info, sizeof info) < 0 && errno == EINTR) {
+  }
+  return arrived_ = static_cast<int>(info.ssi_signo);
+}
+
+std::shared_ptr<void> Signals::make_bell() {
+  const int descriptor = eventfd(0, EFD_CLOEXEC);
+  if (descriptor < 0) std::abort();
+  return std::shared_ptr<int>(new int(descriptor), [](const int* bell) {
+    close(*bell);
+    delete bell;
+  });
+}
+
+void Signals::ring(const std::shared_ptr<void>& bell) {
+  const std::uint64_t one = 1;
+  while (write(bell_descriptor(bell), &one, sizeof one) < 0 && errno == EINTR) {
+  }
+}
+
+bool Signals::wait_for_bell(const std::shared_ptr<void>& bell, const std::function<void()>& tick) {
+  while (true) {
+    std::array<pollfd, 2> polled = {pollfd{descriptor_, POLLIN, 0}, pollfd{bell_descriptor(bell), POLLIN, 0}};
+    const int ready = poll(polled.data(), polled.size(), tick_ms);
+    if (ready == 0) tick();
+    if (polled[1].revents != 0) {
+      // Whoever reads what the callback left behind must see what it wrote.
+      std::uint64_t count = 0;
+      while (read(polled[1].fd, &count, sizeof count) < 0 && errno == EINTR) {
+      }
+      return true;
+    }
+    if (polled[0].revents != 0) {
+      wait();
+      return false;
+    }
+  }
+}
+
+}  // namespace rgtp::cli
