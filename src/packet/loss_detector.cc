@@ -34,20 +34,20 @@ void LossDetector::detect(TimePoint now, const RttEstimator& rtt, AskLog& log,
   }
 }
 
-TimePoint LossDetector::probe_time(const RttEstimator& rtt) const {
+TimePoint LossDetector::probe_time(Duration answer_time) const {
   const Duration interval =
-      std::min(rtt.probe_timeout() * (std::int64_t{1} << std::min(probes_in_a_row_, 16U)), interval_limit_);
+      std::min(answer_time * (std::int64_t{1} << std::min(probes_in_a_row_, 16U)), interval_limit_);
   return last_asked_ + std::max(interval, RttEstimator::granularity);
 }
 
-std::optional<TimePoint> LossDetector::deadline(const RttEstimator& rtt, const AskLog& log) const {
+std::optional<TimePoint> LossDetector::deadline(Duration answer_time, const AskLog& log) const {
   if (log.outstanding() == 0) return std::nullopt;
-  const TimePoint probe = probe_time(rtt);
+  const TimePoint probe = probe_time(answer_time);
   return loss_time_ ? std::min(*loss_time_, probe) : probe;
 }
 
-bool LossDetector::probe_is_due(TimePoint now, const RttEstimator& rtt, const AskLog& log) const {
-  return log.outstanding() > 0 && now >= probe_time(rtt);
+bool LossDetector::probe_is_due(TimePoint now, Duration answer_time, const AskLog& log) const {
+  return log.outstanding() > 0 && now >= probe_time(answer_time);
 }
 
 void LossDetector::on_probe(TimePoint now) {

@@ -24,10 +24,11 @@ class LossDetector {
   // Sets what is lost by now and appends it.
   void detect(TimePoint now, const RttEstimator& rtt, AskLog& log, std::vector<std::uint64_t>& lost);
 
+  // `answer_time` below is how long the answer to what was asked last may reasonably take.
   // The next time at which detect() or a probe may be due; nothing while nothing is outstanding.
-  std::optional<TimePoint> deadline(const RttEstimator& rtt, const AskLog& log) const;
+  std::optional<TimePoint> deadline(Duration answer_time, const AskLog& log) const;
   // Whether nothing has come for a probe timeout; the interval then doubles until something arrives.
-  bool probe_is_due(TimePoint now, const RttEstimator& rtt, const AskLog& log) const;
+  bool probe_is_due(TimePoint now, Duration answer_time, const AskLog& log) const;
   void on_probe(TimePoint now);
   // A sign that the peer may be gone: probe at this interval at least.
   void limit_interval(Duration interval) { interval_limit_ = interval; }
@@ -36,7 +37,7 @@ class LossDetector {
   std::uint64_t threshold() const { return threshold_; }
 
  private:
-  TimePoint probe_time(const RttEstimator& rtt) const;
+  TimePoint probe_time(Duration answer_time) const;
   static Duration time_threshold(const RttEstimator& rtt);
 
   std::optional<std::uint64_t> largest_arrived_;

@@ -4,6 +4,13 @@
 
 namespace rgtp::packet {
 
+namespace {
+
+// A rate that was measured wrongly must not put probes off for ever.
+constexpr Duration max_draining_time = std::chrono::seconds(1);
+
+}  // namespace
+
 Path::Path(const Options& options)
     : overhead_((options.ip == IpVersion::v4 ? 20 : 40) + 8 + header_bytes),
       slice_capacity_(slice_capacity_of(options.mtu, options.ip)),
@@ -24,6 +31,13 @@ std::uint64_t Path::window_bytes() const {
   const auto on_the_way =
       static_cast<std::uint64_t>(static_cast<double>(controller_->estimated_rate()) * seconds);
   return std::min(controller_->window_bytes(), on_the_way + receive_buffer_ / 2);
+}
+
+Duration Path::answer_time() const {
+  const std::uint64_t rate = controller_->estimated_rate();
+  if (rate == 0) return rtt_.probe_timeout();
+  const std::chrono::duration<double> draining(static_cast<double>(in_flight_) / static_cast<double>(rate));
+  return rtt_.probe_timeout() + std::min(std::chrono::duration_cast<Duration>(draining), max_draining_time);
 }
 
 bool Path::window_is_open(std::uint16_t slice_bytes) const {

@@ -43,6 +43,10 @@ class Path {
   void on_abandoned(std::uint64_t bytes);
   void on_limited() { delivery_.on_limited(in_flight_); }
 
+  // How long the answer to what was asked last may reasonably take: a probe timeout, and the time that all
+  // that is in flight before it takes at the path's rate.
+  Duration answer_time() const;
+
   RttEstimator& rtt() { return rtt_; }
   const RttEstimator& rtt() const { return rtt_; }
   const CongestionController& controller() const { return *controller_; }

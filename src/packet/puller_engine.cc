@@ -10,7 +10,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Duration first_hello_interval = 200ms;
-constexpr Duration max_hello_interval = 2s;
+constexpr Duration max_hello_interval = 1s;
 // What a HELLO to an exposer that is known already has follow: a small surface in one round trip.
 constexpr std::uint32_t slices_to_follow = 16;
 // A cookie that came with REFUSE(retry) says nothing about its life: it is valid for an epoch at least.
@@ -250,7 +250,7 @@ std::size_t PullerEngine::poll_transmit(TimePoint now, std::span<std::byte> out)
   if (state_ == State::finished) return 0;
   if (now >= next_hello()) return write_hello(now, out);
   if (state_ != State::fetching || path_.cookie(now) == Cookie{}) return 0;
-  if (losses_.probe_is_due(now, path_.rtt(), asks_)) {
+  if (losses_.probe_is_due(now, path_.answer_time(), asks_)) {
     if (const std::size_t size = write_probe(now, out); size > 0) return size;
   }
   return write_pull(now, out);
@@ -338,7 +338,7 @@ TimePoint PullerEngine::poll_timeout(TimePoint now) {
   TimePoint next = std::min(endings_.deadline(path_.rtt().smoothed()), next_hello());
   // Without a cookie nothing can be asked for: the next HELLO brings one.
   if (state_ != State::fetching || path_.cookie(now) == Cookie{}) return next;
-  if (const auto loss = losses_.deadline(path_.rtt(), asks_)) next = std::min(next, *loss);
+  if (const auto loss = losses_.deadline(path_.answer_time(), asks_)) next = std::min(next, *loss);
   const bool more = picker_.has_more();
   if (more && path_.window_is_open(picker_.slice_bytes()))
     next = std::min(next, std::max(now, path_.next_ask()));

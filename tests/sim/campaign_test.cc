@@ -1,0 +1,104 @@
+// Random scenarios by seed: a pull over a link that loses, reorders, duplicates and damages ends with exact
+// bytes before its deadline, costs what the loss makes necessary, and does the same again under the same
+// seed.
+#include <cstdlib>
+
+#include <gtest/gtest.h>
+
+#include "sim/simulation.h"
+
+namespace rgtp::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+constexpr std::uint64_t default_seeds = 50;
+#else
+constexpr std::uint64_t default_seeds = 200;
+#endif
+#else
+constexpr std::uint64_t default_seeds = 200;
+#endif
+
+std::uint64_t seeds() {
+  const char* text = std::getenv("RGTP_SIM_SEEDS");
+  return text != nullptr ? std::strtoull(text, nullptr, 10) : default_seeds;
+}
+
+// Walks through all combinations of faults; the rest is drawn by the seed.
+SimulationOptions scenario(std::uint64_t seed) {
+  constexpr std::array<double, 4> losses = {0, 0.01, 0.05, 0.2};
+  std::mt19937_64 random(seed);
+  const auto between = [&](double low, double high) {
+    return std::uniform_real_distribution<double>(low, high)(random);
+  };
+  SimulationOptions options;
+  options.seed = seed;
+  options.chunk_bytes = 4096U << (random() % 5);
+  const std::array<std::uint64_t, 6> sizes = {0,
+                                              1,
+                                              options.chunk_bytes - 1U,
+                                              options.chunk_bytes,
+                                              options.chunk_bytes + 1U,
+                                              100'000 + random() % 1'500'000};
+  // Mostly many chunks: the borders have tests of their own.
+  options.size = sizes[seed % 10 < 5 ? seed % 10 : 5];
+  LinkOptions link;
+  link.loss = losses[seed % 4];
+  link.reordering = (seed / 4) % 2 != 0 ? between(0.001, 0.1) : 0;
+  link.duplication = (seed / 8) % 2 != 0 ? between(0.001, 0.1) : 0;
+  link.corruption = (seed / 16) % 2 != 0 ? between(0.001, 0.05) : 0;
+  link.rate = std::exp(between(std::log(1.25e5), std::log(1.25e8)));  // 1 Mbit/s to 1 Gbit/s
+  link.delay = Duration(static_cast<Duration::rep>(std::exp(between(std::log(5e4), std::log(1e8)))));
+  link.reordering_delay = link.delay;
+  link.jitter = (seed / 32) % 2 != 0 ? link.delay / 4 : Duration{};
+  const double bdp = link.rate * 2 * std::chrono::duration<double>(link.delay).count();
+  link.queue_bytes = static_cast<std::uint64_t>(std::max(20'000.0, bdp * between(0.5, 2)));
+  options.down = link;
+  options.up = link;
+  return options;
+}
+
+std::string describe(const SimulationOptions& options, Simulation& simulation) {
+  const Stats stats = simulation.puller(0).stats();
+  const auto& down = simulation.down().counters();
+  return "seed " + std::to_string(options.seed) + ", size " + std::to_string(options.size) + ", loss " +
+         std::to_string(options.down.loss) + ", rate " + std::to_string(options.down.rate) + ", delay " +
+         std::to_string(options.down.delay.count() / 1000) + " us, took " +
+         std::to_string(simulation.elapsed() / 1ms) + " ms, asked " + std::to_string(stats.slices_asked) +
+         ", again " + std::to_string(stats.slices_asked_again) + ", spurious " +
+         std::to_string(stats.spurious_losses) + ", overflowed " + std::to_string(down.overflowed) +
+         ", error " + (simulation.puller(0).error() ? simulation.puller(0).error()->message() : "none");
+}
+
+TEST(Campaign, EverySeedEndsWithExactBytesAtAFairCost) {
+  for (std::uint64_t seed = 0; seed < seeds(); ++seed) {
+    const SimulationOptions options = scenario(seed);
+    Simulation simulation(options);
+    simulation.run();
+    ASSERT_TRUE(simulation.puller(0).is_exact()) << describe(options, simulation);
+    const auto& down = simulation.down().counters();
+    const double arrived = 1 - static_cast<double>(down.lost + down.corrupted + down.overflowed) /
+                                   static_cast<double>(std::max<std::uint64_t>(1, down.datagrams));
+    EXPECT_LE(static_cast<double>(down.bytes), 1.3 * static_cast<double>(options.size) / arrived + 64 * 1024)
+        << describe(options, simulation);
+  }
+}
+
+TEST(Campaign, TheSameSeedGivesTheSameTrace) {
+  for (std::uint64_t seed = 5; seed < seeds(); seed += 16) {
+    Simulation first(scenario(seed));
+    first.run();
+    Simulation second(scenario(seed));
+    second.run();
+    EXPECT_EQ(first.trace(), second.trace()) << "seed " << seed;
+    Simulation other(scenario(seed + 64 * 10));
+    other.run();
+    EXPECT_NE(first.trace(), other.trace()) << "seed " << seed;
+  }
+}
+
+}  // namespace
+}  // namespace rgtp::test

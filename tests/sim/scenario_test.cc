@@ -1,0 +1,120 @@
+// Single scenarios, with the numbers that they must come to.
+#include <gtest/gtest.h>
+
+#include "sim/simulation.h"
+
+namespace rgtp::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST(Scenario, ACleanLinkCarriesEverySliceOnce) {
+  // The queue holds what start-up asks for too much.
+  Simulation simulation({.size = 4 << 20, .chunk_bytes = 64 * 1024, .down = {.queue_bytes = 1 << 20}});
+  simulation.run();
+  EXPECT_TRUE(simulation.puller(0).is_exact());
+  const Stats stats = simulation.puller(0).stats();
+  EXPECT_EQ(stats.slices_asked, 64U * 46);  // 64 KiB and a tag in slices of 1,426 bytes
+  EXPECT_EQ(stats.slices_asked_again, 0U);
+  EXPECT_EQ(stats.duplicates, 0U);
+  EXPECT_EQ(stats.verified_bytes, 4U << 20);
+}
+
+TEST(Scenario, ACleanLinkIsUsedWell) {
+  // 100 Mbit/s, 20 ms, a queue of one bandwidth-delay product.
+  const LinkOptions link{.rate = 12.5e6, .delay = 10ms, .queue_bytes = 250'000};
+  Simulation simulation({.size = 32 << 20, .chunk_bytes = 64 * 1024, .down = link, .up = link});
+  simulation.run();
+  EXPECT_TRUE(simulation.puller(0).is_exact());
+  const double seconds = std::chrono::duration<double>(simulation.elapsed()).count();
+  EXPECT_GT((32 << 20) / seconds, 0.85 * link.rate);
+}
+
+TEST(Scenario, TheFirstByteOfAColdPullTakesTwoRoundTrips) {
+  Simulation simulation({.size = 1000, .chunk_bytes = 4096, .down = {.delay = 50ms}, .up = {.delay = 50ms}});
+  simulation.run();
+  EXPECT_TRUE(simulation.puller(0).is_exact());
+  EXPECT_LT(simulation.elapsed(), 220ms);
+}
+
+TEST(Scenario, ARangeCostsItsChunksOnly) {
+  Simulation simulation({.size = 4 << 20, .chunk_bytes = 64 * 1024, .range = {1'000'000, 100'000}});
+  simulation.run();
+  EXPECT_TRUE(simulation.puller(0).is_exact());
+  EXPECT_LE(simulation.puller(0).stats().slices_asked, 3U * 46);
+}
+
+TEST(Scenario, AWithdrawnSurfaceEndsThePullWithWithdrawn) {
+  Simulation simulation({.size = 8 << 20, .down = {.rate = 1.25e6}});
+  simulation.at(500ms, [&] { simulation.withdraw(); });
+  simulation.run();
+  ASSERT_TRUE(simulation.puller(0).error());
+  EXPECT_EQ(simulation.puller(0).error()->code, Errc::withdrawn);
+  EXPECT_LT(simulation.elapsed(), 1500ms);
+}
+
+TEST(Scenario, AKilledExposerIsGoneWithinThreeSeconds) {
+  Simulation simulation({.size = 8 << 20, .down = {.rate = 1.25e6}});
+  simulation.at(500ms, [&] { simulation.kill_exposer(); });
+  simulation.run();
+  ASSERT_TRUE(simulation.puller(0).error());
+  EXPECT_EQ(simulation.puller(0).error()->code, Errc::exposer_gone);
+  EXPECT_LT(simulation.elapsed(), 3500ms);
+}
+
+TEST(Scenario, APortWhereNobodyListensIsUnreachable) {
+  Simulation simulation({.size = 1});
+  simulation.kill_exposer();
+  simulation.run();
+  ASSERT_TRUE(simulation.puller(0).error());
+  EXPECT_EQ(simulation.puller(0).error()->code, Errc::unreachable);
+}
+
+TEST(Scenario, SilenceEndsWithTimedOutAfterTheIdleTimeout) {
+  Simulation simulation({.size = 8 << 20, .down = {.rate = 1.25e6}, .idle_timeout = 2s});
+  simulation.at(500ms, [&] {
+    simulation.down().set_blocked(true);
+    simulation.up().set_blocked(true);
+  });
+  simulation.run();
+  ASSERT_TRUE(simulation.puller(0).error());
+  EXPECT_EQ(simulation.puller(0).error()->code, Errc::timed_out);
+  EXPECT_GE(simulation.elapsed(), 2500ms);
+  EXPECT_LT(simulation.elapsed(), 2800ms);
+}
+
+TEST(Scenario, AnOutageOfFiveSecondsIsSurvived) {
+  Simulation simulation({.size = 4 << 20, .down = {.rate = 1.25e6}});
+  simulation.at(500ms, [&] { simulation.down().set_blocked(true); });
+  simulation.at(5500ms, [&] { simulation.down().set_blocked(false); });
+  simulation.run();
+  EXPECT_TRUE(simulation.puller(0).is_exact());
+  // 3.4 s of sending, the outage, and little more to find out that it is over.
+  EXPECT_LT(simulation.elapsed(), 12s);
+}
+
+TEST(Scenario, AStrayIcmpMessageEndsNothing) {
+  Simulation simulation({.size = 4 << 20, .down = {.rate = 1.25e6}});
+  for (int i = 1; i < 20; ++i) simulation.at(i * 100ms, [&] { simulation.forge_unreachable(); });
+  simulation.run();
+  EXPECT_TRUE(simulation.puller(0).is_exact());
+}
+
+TEST(Scenario, LossesThatLateArrivalsDisproveAreFewOnceReorderingIsKnown) {
+  const LinkOptions link{
+      .rate = 12.5e6, .delay = 10ms, .queue_bytes = 250'000, .reordering = 0.03, .reordering_delay = 2ms};
+  Simulation simulation({.size = 16 << 20, .chunk_bytes = 64 * 1024, .down = link});
+  simulation.run();
+  EXPECT_TRUE(simulation.puller(0).is_exact());
+  const Stats stats = simulation.puller(0).stats();
+  EXPECT_LT(static_cast<double>(stats.slices_asked_again), 0.02 * static_cast<double>(stats.slices_asked));
+}
+
+TEST(Scenario, SixteenPullersShareOneExposer) {
+  Simulation simulation({.size = 1 << 20, .down = {.rate = 12.5e6, .loss = 0.01}, .pullers = 16});
+  simulation.run();
+  for (std::size_t i = 0; i < 16; ++i) EXPECT_TRUE(simulation.puller(i).is_exact()) << i;
+}
+
+}  // namespace
+}  // namespace rgtp::test

@@ -1,0 +1,193 @@
+#include "sim/simulation.h"
+
+#include <cstring>
+
+#include "core/heap_region.h"
+#include "support/pattern.h"
+
+namespace rgtp::test {
+
+namespace {
+
+using packet::IpVersion;
+
+std::array<std::byte, 32> secret_of(std::uint64_t seed) {
+  std::array<std::byte, 32> secret{};
+  std::memcpy(secret.data(), &seed, sizeof seed);
+  return secret;
+}
+
+std::shared_ptr<core::SurfaceStore> make_store(const SimulationOptions& options,
+                                               std::span<const std::byte> content) {
+  Manifest manifest = Manifest::make(options.size, "simulated").value();
+  manifest.chunk_bytes = options.chunk_bytes;
+  manifest.id = {};
+  std::memcpy(manifest.id.bytes.data(), &options.seed, sizeof options.seed);
+  auto region = core::HeapRegion::make(options.size).value();
+  if (auto written = region->write(0, content); !written) std::abort();
+  auto store = std::make_shared<core::SurfaceStore>(manifest, region);
+  for (ChunkIndex chunk{0}; chunk.value < manifest.chunk_count(); ++chunk.value)
+    store->publish(
+        chunk, core::chunk_tag(chunk, content.subspan(manifest.offset_of(chunk), manifest.length_of(chunk))));
+  return store;
+}
+
+}  // namespace
+
+SimulatedPuller::SimulatedPuller(Simulation& simulation, std::size_t number)
+    : simulation_(simulation),
+      number_(number),
+      state_({.range = simulation.options().range, .order = simulation.options().order}, *this),
+      path_({.ip = IpVersion::v4, .mtu = simulation.options().mtu, .receive_buffer = 425'984}) {}
+
+void SimulatedPuller::start() {
+  const auto& options = simulation_.options();
+  engine_ = std::make_unique<packet::PullerEngine>(
+      simulation_.now_,
+      packet::PullerEngine::Options{simulation_.store_->manifest().id, options.seed ^ (number_ + 1) << 32,
+                                    options.idle_timeout},
+      path_, *this);
+  pump();
+}
+
+bool SimulatedPuller::is_exact() const {
+  if (error_ || !state_.begun() || !state_.complete()) return false;
+  const auto view = const_cast<core::PullState&>(state_).view_all();
+  const auto expected =
+      std::span(simulation_.content_).subspan(state_.extent()->range.offset, state_.extent()->range.length);
+  return view && std::equal(view->bytes().begin(), view->bytes().end(), expected.begin(), expected.end());
+}
+
+Result<void> SimulatedPuller::on_manifest(const Manifest& manifest) {
+  auto extent = state_.begin(manifest);
+  if (!extent) {
+    error_ = extent.error();
+    ended_ = true;
+    return fail(extent.error());
+  }
+  state_.use(core::store_in_region(*extent, core::HeapRegion::make(extent->range.length).value()));
+  if (state_.complete()) done_at_ = simulation_.now_;
+  return {};
+}
+
+ChunkVerdict SimulatedPuller::on_chunk(ChunkIndex chunk) {
+  const ChunkVerdict verdict = state_.on_chunk(chunk).value();
+  if (state_.complete()) done_at_ = simulation_.now_;
+  return verdict;
+}
+
+void SimulatedPuller::on_end(Result<std::uint64_t> final_size) {
+  ended_ = true;
+  done_at_ = simulation_.now_;
+  if (!final_size) error_ = final_size.error();
+}
+
+void SimulatedPuller::on_event(const Event& event) {
+  counters_.on_event(event);
+  simulation_.record(number_ << 8 | event.index());
+}
+
+void SimulatedPuller::on_arrival(const std::vector<std::byte>& datagram) {
+  if (is_done()) return;
+  engine_->handle_datagram(simulation_.now_, datagram);
+  pump();
+}
+
+void SimulatedPuller::pump() {
+  std::array<std::byte, packet::PullerEngine::max_transmit_bytes> out;
+  while (!is_done()) {
+    const std::size_t size = engine_->poll_transmit(simulation_.now_, out);
+    if (size == 0) break;
+    simulation_.sending_from_ = number_;
+    simulation_.up_.send(simulation_.now_, {out.begin(), out.begin() + static_cast<std::ptrdiff_t>(size)});
+  }
+  if (is_done()) return;
+  const TimePoint next = engine_->poll_timeout(simulation_.now_);
+  if (next == TimePoint::max()) return;
+  // A deadline that has passed would stop time: the engine must have moved it on.
+  simulation_.schedule(std::max(next, simulation_.now_ + std::chrono::microseconds(1)),
+                       [this, number = ++timer_] {
+                         if (number != timer_ || is_done()) return;
+                         engine_->handle_timeout(simulation_.now_);
+                         pump();
+                       });
+}
+
+Simulation::Simulation(const SimulationOptions& options)
+    : options_(options),
+      content_(pattern(options.size, options.seed)),
+      store_(make_store(options, content_)),
+      exposer_(secret_of(options.seed), {}),
+      down_(options.down, options.seed * 2,
+            [this](TimePoint when, std::vector<std::byte> datagram) {
+              schedule(when, [this, to = sending_to_, datagram = std::move(datagram)] {
+                pullers_[to]->on_arrival(datagram);
+              });
+            }),
+      up_(options.up, options.seed * 2 + 1, [this](TimePoint when, std::vector<std::byte> datagram) {
+        schedule(when, [this, from = sending_from_, datagram = std::move(datagram)] {
+          on_request(from, datagram);
+        });
+      }) {
+  if (auto added = exposer_.add(store_, exposer_counters_); !added) std::abort();
+  for (std::size_t i = 0; i < options.pullers; ++i)
+    pullers_.push_back(std::make_unique<SimulatedPuller>(*this, i));
+}
+
+void Simulation::schedule(TimePoint when, std::function<void()> action) {
+  pending_.push({when, next_number_++, std::move(action)});
+}
+
+void Simulation::record(std::uint64_t what) {
+  // FNV-1a over times and events.
+  for (const std::uint64_t value : {static_cast<std::uint64_t>(now_.time_since_epoch().count()), what})
+    trace_ = (trace_ ^ value) * 1099511628211U;
+}
+
+packet::Peer Simulation::peer_of(std::size_t puller) {
+  packet::Peer peer;
+  peer.remote.ip[10] = peer.remote.ip[11] = std::byte{0xff};
+  peer.remote.ip[12] = std::byte{10};
+  peer.remote.ip[15] = static_cast<std::byte>(puller + 1);
+  peer.remote.port = 4000;
+  return peer;
+}
+
+void Simulation::on_request(std::size_t puller, const std::vector<std::byte>& datagram) {
+  if (!exposer_alive_) {
+    schedule(now_ + options_.down.delay, [this, puller] {
+      if (!pullers_[puller]->is_done()) pullers_[puller]->engine_->handle_unreachable(now_);
+    });
+    return;
+  }
+  exposer_.handle_datagram(now_, peer_of(puller), datagram);
+  serve();
+}
+
+void Simulation::serve() {
+  while (exposer_.poll_transmit(now_, train_)) {
+    sending_to_ = std::to_integer<std::size_t>(train_.peer().remote.ip[15]) - 1;
+    for (const auto& datagram : train_.datagrams()) {
+      std::vector<std::byte> bytes(datagram.header.begin(), datagram.header.end());
+      bytes.insert(bytes.end(), datagram.payload.begin(), datagram.payload.end());
+      down_.send(now_, std::move(bytes));
+    }
+  }
+}
+
+void Simulation::run() {
+  for (const auto& puller : pullers_) puller->start();
+  const auto all_done = [&] {
+    return std::all_of(pullers_.begin(), pullers_.end(),
+                       [](const auto& puller) { return puller->is_done(); });
+  };
+  while (!pending_.empty() && !all_done()) {
+    Pending next = pending_.top();
+    pending_.pop();
+    if (next.when > start_ + options_.deadline) return;
+    now_ = std::max(now_, next.when);
+    next.action();
+  }
+}
+
+}  // namespace rgtp::test
