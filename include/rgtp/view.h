@@ -8,10 +8,14 @@
 
 namespace rgtp {
 
-class View {
+class RGTP_EXPORT View {
  public:
-  View(std::span<const std::byte> bytes, std::uint64_t offset, std::shared_ptr<const void> keep_alive)
-      : bytes_(bytes), offset_(offset), keep_alive_(std::move(keep_alive)) {}
+  View(std::span<const std::byte> bytes, std::uint64_t offset, std::shared_ptr<const void> keep_alive);
+  View(const View&);
+  View(View&&) noexcept;
+  View& operator=(const View&);
+  View& operator=(View&&) noexcept;
+  ~View();
 
   // Valid for as long as this View or a copy of it lives.
   std::span<const std::byte> bytes() const { return bytes_; }

@@ -1,5 +1,12 @@
 // Files as regions: one that is exposed, read with system calls so that nobody can turn it into a signal, and
 // one that a pull writes, mapped and invisible until it is complete.
+//
+//     auto out = OutputFile::create("model.bin", size, IfExists::refuse);
+//     if (!out) return fail(out.error());
+//     std::ranges::copy(bytes, (*out)->writable().begin());
+//     return (*out)->commit();                                  // now there is a model.bin
+//
+// Opening, creating and committing may wait for the disk.
 #pragma once
 
 #include <filesystem>
@@ -13,46 +20,70 @@ namespace rgtp::shm {
 // An exposed file. Never mapped by the library: a file that is cut short under a mapping is a SIGBUS.
 class SourceFile : public Region {
  public:
-  // Opens a regular file for reading and remembers device, inode, size, mtime and ctime. Never blocks on a
-  // planted FIFO or device. Errors: not_found, denied, invalid_argument (not a regular file), io_error.
+  // Opens a regular file for reading, through symbolic links, and remembers device, inode, size, mtime and
+  // ctime. Never blocks on a planted FIFO or device. Errors: not_found, denied, invalid_argument (not a
+  // regular file), io_error.
   [[nodiscard]] static Result<std::shared_ptr<SourceFile>> open(const std::filesystem::path& path);
+  ~SourceFile() override;
 
   // preadv2; under cached_only with RWF_NOWAIT, so that would_block means the page cache lacks some of it.
   // File systems that do not know RWF_NOWAIT are read plainly. source_changed where the file ends before
-  // `out` is full.
+  // `out` is full. After would_block or an error `out` holds anything.
   Result<ReadStatus> read(std::uint64_t offset, std::span<std::byte> out, ReadMode mode) const override;
   // Always an error: an exposed file is not written.
   Result<void> write(std::uint64_t offset, std::span<const std::byte> in) override;
   std::span<const std::byte> mapped() const override { return {}; }
   std::span<std::byte> writable() override { return {}; }
-  // One fstat; source_changed where size, mtime or ctime differ.
+  // One fstat; source_changed where size, mtime or ctime differ. So it is source_changed too where the file
+  // was renamed, replaced or deleted: its bytes can still be read, but not found again by its name.
   Result<void> check_unchanged() const override;
 
   std::uint64_t size() const override;
   const std::filesystem::path& path() const;
+
+ private:
+  struct State;
+  explicit SourceFile(std::unique_ptr<const State> state);
+
+  std::unique_ptr<const State> state_;
 };
 
 // The file that a pull writes. Until commit() it has no name, or, where the file system has no O_TMPFILE, one
-// that begins with a dot and ends in ".part"; destroying it before commit() leaves nothing behind.
+// that begins with a dot and ends in ".part"; destroying it before commit() leaves nothing behind. A process
+// that is killed leaves at most that ".part".
 class OutputFile : public Region {
  public:
   // In path's directory, `size` bytes, reserved now so that writing to the mapping cannot fail. The file gets
-  // mode 0666 less the umask. Errors, each with the path and a remedy: not_found (no such directory), denied,
-  // no_space (says how much is needed and how much is free), already_exists (under IfExists::refuse),
-  // invalid_argument (the path is a directory), io_error.
+  // mode 0666 less the umask. The directory is remembered as such: a later chdir() does not matter. Errors,
+  // each with the path and a remedy: not_found (no such directory), denied, no_space (says how much is needed
+  // and how much is free), already_exists (under IfExists::refuse), invalid_argument (the path is there and
+  // is no regular file: a directory, a device), io_error.
   [[nodiscard]] static Result<std::shared_ptr<OutputFile>> create(const std::filesystem::path& path,
                                                                   std::uint64_t size, IfExists if_exists);
+  ~OutputFile() override;
 
+  // By system calls, like SourceFile's: source_changed, and no signal, where somebody cuts the committed file
+  // short.
   Result<ReadStatus> read(std::uint64_t offset, std::span<std::byte> out, ReadMode mode) const override;
+  // invalid_argument after commit().
   Result<void> write(std::uint64_t offset, std::span<const std::byte> in) override;
-  // The whole file, for as long as this object lives; after commit() it is read-only memory.
+  // The whole file, for as long as this object lives, deleted or replaced as it may be; from commit() on it
+  // is read-only memory. Whoever cuts the committed file short makes reading here a SIGBUS.
   std::span<const std::byte> mapped() const override;
+  // Empty from commit() on.
   std::span<std::byte> writable() override;
   std::uint64_t size() const override;
 
-  // Gives the file its name, atomically: replacing what is there, or already_exists under IfExists::refuse.
-  // Once.
+  // Gives the file its name, atomically: replacing what is there (a symbolic link itself, not what it points
+  // to), or already_exists under IfExists::refuse. Once; where it failed it may be tried again. It does not
+  // wait for the disk: a power failure may still take the file.
   [[nodiscard]] Result<void> commit();
+
+ private:
+  struct State;
+  explicit OutputFile(std::unique_ptr<State> state);
+
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace rgtp::shm

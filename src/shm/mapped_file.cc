@@ -1,0 +1,446 @@
+#include "shm/mapped_file.h"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cassert>
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include <boost/interprocess/exceptions.hpp>
+#include <boost/interprocess/mapped_region.hpp>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+namespace rgtp::shm {
+namespace {
+
+namespace fs = std::filesystem;
+namespace bip = boost::interprocess;
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+
+  int get() const { return fd_; }
+  explicit operator bool() const { return fd_ >= 0; }
+
+ private:
+  int fd_;
+};
+
+std::string quoted(const fs::path& path) { return "'" + path.string() + "'"; }
+
+Errc code_of(int error) {
+  switch (error) {
+    case ENOENT:
+    case ENOTDIR: return Errc::not_found;
+    case EACCES:
+    case EPERM:
+    case EROFS: return Errc::denied;
+    case ENOSPC:
+    case EDQUOT:
+    case ENOMEM: return Errc::no_space;
+    case EEXIST: return Errc::already_exists;
+    case EISDIR:
+    case ENXIO:  // opening a socket
+    case ENAMETOOLONG: return Errc::invalid_argument;
+    default: return Errc::io_error;
+  }
+}
+
+// What can be done about a failure, where its code alone does not say it.
+std::string_view remedy_of(int error, std::string_view otherwise) {
+  switch (error) {
+    case EMFILE:
+    case ENFILE: return "close some files or raise the limit (ulimit -n)";
+    case ENOMEM: return "raise the limit on address space (ulimit -v) or pull a range";
+    case EIO: return "check the disk";
+    default: return otherwise;
+  }
+}
+
+// "cannot open 'x': Permission denied: choose another file"
+tl::unexpected<Error> os_failure(std::string_view action, const fs::path& path, int error,
+                                 std::string_view remedy) {
+  return fail(code_of(error), "cannot " + std::string(action) + ' ' + quoted(path) + ": " +
+                                  std::generic_category().message(error) + ": " +
+                                  std::string(remedy_of(error, remedy)));
+}
+
+// Reads through a descriptor, where a file that became shorter is a short read and not a signal.
+class Reader {
+ public:
+  Result<ReadStatus> read(int fd, const fs::path& path, std::uint64_t offset, std::span<std::byte> out,
+                          ReadMode mode) const {
+    while (!out.empty()) {
+      const bool nowait = mode == ReadMode::cached_only && knows_nowait_.load(std::memory_order_relaxed);
+      const iovec into{out.data(), out.size()};
+      const ssize_t got = ::preadv2(fd, &into, 1, static_cast<off_t>(offset), nowait ? RWF_NOWAIT : 0);
+      if (got > 0) {
+        offset += static_cast<std::uint64_t>(got);
+        out = out.subspan(static_cast<std::size_t>(got));
+      } else if (got == 0) {
+        return fail(Errc::source_changed,
+                    quoted(path) + " ends at byte " + std::to_string(offset) +
+                        ", it was cut short while in use: leave the file alone or use a copy");
+      } else if (nowait && errno == EAGAIN) {
+        return ReadStatus::would_block;
+      } else if (nowait && errno == EOPNOTSUPP) {
+        knows_nowait_.store(false, std::memory_order_relaxed);
+      } else if (errno != EINTR) {
+        return os_failure("read", path, errno, "see the system's log");
+      }
+    }
+    return ReadStatus::done;
+  }
+
+ private:
+  mutable std::atomic<bool> knows_nowait_{true};
+};
+
+std::int64_t nanoseconds(const timespec& time) { return time.tv_sec * 1'000'000'000 + time.tv_nsec; }
+
+// By what a file is known to be the same and unchanged.
+struct Stamp {
+  dev_t device;
+  ino_t inode;
+  off_t size;
+  std::int64_t mtime_ns;
+  std::int64_t ctime_ns;
+
+  explicit Stamp(const struct stat& status)
+      : device(status.st_dev),
+        inode(status.st_ino),
+        size(status.st_size),
+        mtime_ns(nanoseconds(status.st_mtim)),
+        ctime_ns(nanoseconds(status.st_ctim)) {}
+  friend bool operator==(const Stamp&, const Stamp&) = default;
+};
+
+}  // namespace
+
+struct SourceFile::State {
+  fs::path path;
+  Descriptor file;
+  Stamp stamp;
+  Reader reader = {};
+};
+
+SourceFile::SourceFile(std::unique_ptr<const State> state) : state_(std::move(state)) {}
+SourceFile::~SourceFile() = default;
+
+Result<std::shared_ptr<SourceFile>> SourceFile::open(const fs::path& path) {
+  // O_NONBLOCK only so that a FIFO without a writer does not hold us up.
+  Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+  struct stat status = {};
+  if (!file || ::fstat(file.get(), &status) != 0)
+    return os_failure("open", path, errno, "name a file that exists and that you may read");
+  if (!S_ISREG(status.st_mode))
+    return fail(Errc::invalid_argument,
+                quoted(path) + " is not a regular file: name one, or copy what it gives into one");
+  ::fcntl(file.get(), F_SETFL, 0);
+  auto state = std::unique_ptr<State>(new State{path, std::move(file), Stamp(status)});
+  return std::shared_ptr<SourceFile>(new SourceFile(std::move(state)));
+}
+
+Result<ReadStatus> SourceFile::read(std::uint64_t offset, std::span<std::byte> out, ReadMode mode) const {
+  assert(offset <= size() && out.size() <= size() - offset);
+  return state_->reader.read(state_->file.get(), state_->path, offset, out, mode);
+}
+
+Result<void> SourceFile::write(std::uint64_t /*offset*/, std::span<const std::byte> /*in*/) {
+  return fail(Errc::invalid_argument,
+              quoted(path()) + " is exposed and cannot be written: write another file");
+}
+
+Result<void> SourceFile::check_unchanged() const {
+  struct stat status = {};
+  if (::fstat(state_->file.get(), &status) != 0)
+    return os_failure("look at", path(), errno, "see the system's log");
+  if (Stamp(status) == state_->stamp) return {};
+  return fail(Errc::source_changed,
+              quoted(path()) + " was changed, replaced or deleted since it was opened: expose it again");
+}
+
+std::uint64_t SourceFile::size() const { return static_cast<std::uint64_t>(state_->stamp.size); }
+const fs::path& SourceFile::path() const { return state_->path; }
+
+namespace {
+
+constexpr std::string_view another_directory = "choose a directory that exists and that you may write to";
+
+// What Boost.Interprocess asks of something that it is to map.
+class Mappable {
+ public:
+  explicit Mappable(int fd) : fd_(fd) {}
+  bip::mapping_handle_t get_mapping_handle() const {
+    return bip::ipcdetail::mapping_handle_from_file_handle(fd_);
+  }
+
+ private:
+  int fd_;
+};
+
+// Boost reports by exception; 0 or an errno here.
+int map_for_writing(int fd, std::uint64_t size, bip::mapped_region& mapping) {
+  if (size == 0) return 0;
+  try {
+    bip::mapped_region(Mappable(fd), bip::read_write, 0, size).swap(mapping);
+    return 0;
+  } catch (const bip::interprocess_exception& exception) {
+    return exception.get_native_error();
+  }
+}
+
+int write_fully(int fd, std::uint64_t offset, std::span<const std::byte> in) {
+  while (!in.empty()) {
+    const ssize_t put = ::pwrite(fd, in.data(), in.size(), static_cast<off_t>(offset));
+    if (put < 0 && errno == EINTR) continue;
+    if (put <= 0) return put < 0 ? errno : EIO;
+    offset += static_cast<std::uint64_t>(put);
+    in = in.subspan(static_cast<std::size_t>(put));
+  }
+  return 0;
+}
+
+int fill_with_zeros(int fd, std::uint64_t size) {
+  static constexpr std::array<std::byte, 65536> zeros{};
+  for (std::uint64_t offset = 0; offset < size; offset += zeros.size()) {
+    const auto length = static_cast<std::size_t>(std::min<std::uint64_t>(zeros.size(), size - offset));
+    if (const int error = write_fully(fd, offset, std::span(zeros).first(length)); error != 0) return error;
+  }
+  // A file system that allocates late reports a full disk only here.
+  return ::fdatasync(fd) == 0 ? 0 : errno;
+}
+
+// A store to a mapped page for which the disk has no room is a SIGBUS: so the room is taken before.
+int reserve(int fd, std::uint64_t size) {
+  if (size == 0) return 0;
+  int failed = 0;
+  do failed = ::fallocate(fd, 0, 0, static_cast<off_t>(size));
+  while (failed != 0 && errno == EINTR);
+  if (failed == 0) return 0;
+  const bool unknown = errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL;
+  return unknown ? fill_with_zeros(fd, size) : errno;
+}
+
+std::string proc_name(int fd) { return "/proc/self/fd/" + std::to_string(fd); }
+
+// A file without a name can be given one only through /proc.
+Descriptor open_unnamed(int directory) {
+  Descriptor file(::openat(directory, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0666));
+  if (file && ::access(proc_name(file.get()).c_str(), F_OK) != 0) {
+    errno = EOPNOTSUPP;
+    return Descriptor(-1);
+  }
+  return file;
+}
+
+// EISDIR and ENOENT are what kernels and file systems say that take O_TMPFILE for a plain open.
+bool lacks_unnamed_files(int error) { return error == EOPNOTSUPP || error == EISDIR || error == ENOENT; }
+
+// ".<name>.XXXXXX.part", of at most 255 bytes.
+std::string random_part_name(const std::string& name) {
+  constexpr std::string_view digits = "0123456789abcdefghijklmnopqrstuv";
+  std::array<unsigned char, 6> random{};
+  // Without randomness the name is a guess like any other: it is never used unless it is free.
+  [[maybe_unused]] const ssize_t got = ::getrandom(random.data(), random.size(), GRND_NONBLOCK);
+  std::string part = "." + name.substr(0, 200) + ".";
+  for (const unsigned char byte : random) part += digits[byte % digits.size()];
+  return part + ".part";
+}
+
+}  // namespace
+
+struct OutputFile::State {
+  enum class Stage { writing, complete, committed };
+
+  fs::path path;
+  std::string name;
+  std::uint64_t size;
+  IfExists if_exists;
+  Descriptor directory;
+  Descriptor file{-1};
+  std::string part_name = {};  // empty while the file has no name at all
+  bip::mapped_region mapping = {};
+  Stage stage = Stage::writing;
+  Reader reader = {};
+
+  ~State() {
+    if (!part_name.empty()) ::unlinkat(directory.get(), part_name.c_str(), 0);
+  }
+
+  Result<void> check_target() const;
+  Result<void> open_file();
+  Result<void> take_space();
+  int give_name();
+  int rename_part();
+  int link_file(const std::string& as) const;
+
+  // Calls attempt(a name) until the name is not taken. What the last attempt returned, with its errno.
+  template <class Attempt>
+  int under_a_part_name(Attempt attempt);
+};
+
+// Before the transfer rather than after it. What is no regular file is left alone: a rename would replace
+// /dev/null as readily as anything.
+Result<void> OutputFile::State::check_target() const {
+  struct stat status = {};
+  const bool there = ::fstatat(directory.get(), name.c_str(), &status, 0) == 0;
+  if (name.empty() || (there && !S_ISREG(status.st_mode)))
+    return fail(Errc::invalid_argument,
+                quoted(path) + " is a directory or a device: name a file, existing or new");
+  if (if_exists == IfExists::refuse &&
+      ::fstatat(directory.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0)
+    return fail(Errc::already_exists, quoted(path) +
+                                          " exists already: remove it, choose another name, or allow "
+                                          "it to be replaced");
+  return {};
+}
+
+template <class Attempt>
+int OutputFile::State::under_a_part_name(Attempt attempt) {
+  constexpr int max_tries = 100;
+  for (int tries = 1;; ++tries) {
+    std::string candidate = random_part_name(name);
+    const int result = attempt(candidate);
+    if (result >= 0) part_name = std::move(candidate);
+    if (result >= 0 || errno != EEXIST || tries == max_tries) return result;
+  }
+}
+
+Result<void> OutputFile::State::open_file() {
+  file = open_unnamed(directory.get());
+  if (!file && lacks_unnamed_files(errno))
+    file = Descriptor(under_a_part_name([this](const std::string& part) {
+      return ::openat(directory.get(), part.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0666);
+    }));
+  if (!file) return os_failure("create", path, errno, another_directory);
+  return {};
+}
+
+Result<void> OutputFile::State::take_space() {
+  struct statvfs space = {};
+  // No block count: a file system that does not know, or has no limit.
+  const bool known = ::fstatvfs(file.get(), &space) == 0 && space.f_blocks != 0;
+  // Asked first, so that a pull that cannot succeed does not fill the disk for everybody else on its way.
+  const std::uint64_t most = known ? space.f_bfree * space.f_frsize : PTRDIFF_MAX;
+  const int error = size > std::min<std::uint64_t>(most, PTRDIFF_MAX) ? ENOSPC : reserve(file.get(), size);
+  if (error == 0) return {};
+  if (code_of(error) != Errc::no_space && error != EFBIG)
+    return os_failure("reserve space for", path, error, another_directory);
+  return fail(Errc::no_space,
+              "cannot reserve space for " + quoted(path) + ": " + std::generic_category().message(error) +
+                  ": it needs " + std::to_string(size) + " bytes, and " +
+                  (known ? std::to_string(space.f_bavail * space.f_frsize) : "an unknown number") +
+                  " are free there: make room or choose a directory on another file system");
+}
+
+int OutputFile::State::link_file(const std::string& as) const {
+  return ::linkat(AT_FDCWD, proc_name(file.get()).c_str(), directory.get(), as.c_str(), AT_SYMLINK_FOLLOW);
+}
+
+// 0 or -1 with errno, like the calls that it is made of.
+int OutputFile::State::give_name() {
+  if (part_name.empty()) {
+    const int failed = link_file(name);
+    if (failed == 0 || errno != EEXIST || if_exists == IfExists::refuse) return failed;
+    // Only a rename replaces, and it needs a name to start from.
+    if (under_a_part_name([this](const std::string& part) { return link_file(part); }) != 0) return -1;
+  }
+  const int failed = rename_part();
+  if (failed == 0) part_name.clear();
+  return failed;
+}
+
+int OutputFile::State::rename_part() {
+  const int in = directory.get();
+  if (if_exists == IfExists::replace) return ::renameat(in, part_name.c_str(), in, name.c_str());
+  const int failed = ::renameat2(in, part_name.c_str(), in, name.c_str(), RENAME_NOREPLACE);
+  if (failed == 0 || (errno != EINVAL && errno != ENOSYS)) return failed;
+  if (::linkat(in, part_name.c_str(), in, name.c_str(), 0) != 0) return -1;
+  ::unlinkat(in, part_name.c_str(), 0);  // the file has its name, whatever becomes of the other
+  return 0;
+}
+
+OutputFile::OutputFile(std::unique_ptr<State> state) : state_(std::move(state)) {}
+OutputFile::~OutputFile() = default;
+
+Result<std::shared_ptr<OutputFile>> OutputFile::create(const fs::path& path, std::uint64_t size,
+                                                       IfExists if_exists) {
+  const fs::path parent = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  Descriptor directory(::open(parent.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!directory)
+    return os_failure(
+        "create", path, errno,
+        code_of(errno) == Errc::not_found ? "create the directory or choose another" : another_directory);
+  auto state = std::unique_ptr<State>(
+      new State{path, path.filename().string(), size, if_exists, std::move(directory)});
+  if (auto checked = state->check_target(); !checked) return fail(checked.error());
+  if (auto opened = state->open_file(); !opened) return fail(opened.error());
+  if (auto taken = state->take_space(); !taken) return fail(taken.error());
+  if (const int error = map_for_writing(state->file.get(), size, state->mapping); error != 0)
+    return os_failure("map", path, error, "choose a directory on a local file system");
+  return std::shared_ptr<OutputFile>(new OutputFile(std::move(state)));
+}
+
+Result<ReadStatus> OutputFile::read(std::uint64_t offset, std::span<std::byte> out, ReadMode mode) const {
+  assert(offset <= size() && out.size() <= size() - offset);
+  return state_->reader.read(state_->file.get(), state_->path, offset, out, mode);
+}
+
+Result<void> OutputFile::write(std::uint64_t offset, std::span<const std::byte> in) {
+  assert(offset <= size() && in.size() <= size() - offset);
+  if (state_->stage != State::Stage::writing)
+    return fail(Errc::invalid_argument, quoted(state_->path) + " is complete: write another file");
+  const int error = write_fully(state_->file.get(), offset, in);
+  if (error != 0) return os_failure("write", state_->path, error, another_directory);
+  return {};
+}
+
+std::span<const std::byte> OutputFile::mapped() const {
+  return {static_cast<const std::byte*>(state_->mapping.get_address()), state_->mapping.get_size()};
+}
+
+std::span<std::byte> OutputFile::writable() {
+  if (state_->stage != State::Stage::writing) return {};
+  return {static_cast<std::byte*>(state_->mapping.get_address()), state_->mapping.get_size()};
+}
+
+std::uint64_t OutputFile::size() const { return state_->size; }
+
+Result<void> OutputFile::commit() {
+  State& state = *state_;
+  if (state.stage == State::Stage::committed)
+    return fail(Errc::invalid_argument, quoted(state.path) + " has its name already: commit once");
+  // First, so that nobody who finds the file by its name ever sees it change.
+  state.stage = State::Stage::complete;
+  if (state.size != 0 && ::mprotect(state.mapping.get_address(), state.mapping.get_size(), PROT_READ) != 0)
+    return os_failure("finish", state.path, errno, "try again");
+  if (state.give_name() != 0)
+    return os_failure("give its name to", state.path, errno,
+                      errno == EEXIST ? "remove that file or choose another name" : another_directory);
+  state.stage = State::Stage::committed;
+  return {};
+}
+
+}  // namespace rgtp::shm

@@ -1,0 +1,156 @@
+// The fragments of the public API, as a user would write them.
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <future>
+#include <iostream>
+
+#include <gtest/gtest.h>
+
+#include <rgtp/rgtp.h>
+
+#include "support/pattern.h"
+
+namespace {
+
+// A scratch directory as the current one, with a model.bin in it.
+class ApiTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = (std::filesystem::temp_directory_path() / "rgtp-api-XXXXXX").string();
+    ASSERT_NE(mkdtemp(name.data()), nullptr);
+    directory_ = name;
+    before_ = std::filesystem::current_path();
+    std::filesystem::current_path(directory_);
+    std::ofstream file("model.bin", std::ios::binary);
+    file.write(reinterpret_cast<const char*>(content_.data()), static_cast<std::streamsize>(content_.size()));
+  }
+  void TearDown() override {
+    std::filesystem::current_path(before_);
+    std::filesystem::remove_all(directory_);
+  }
+
+  const std::vector<std::byte> content_ = rgtp::test::pattern(1'000'000);
+  std::filesystem::path directory_;
+  std::filesystem::path before_;
+};
+
+bool equal(std::span<const std::byte> a, std::span<const std::byte> b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end());
+}
+
+TEST_F(ApiTest, Fragments1And2ExposeAFileAndPullItToAFile) {
+  auto exposer = rgtp::Exposer::open().value();
+  auto surface = exposer.expose(rgtp::Source::file("model.bin")).get().value();
+  const std::string text = surface.locator().reveal();
+
+  auto locator = rgtp::Locator::parse(text).value();
+  auto puller = rgtp::Puller::open().value();
+  auto pull = puller.pull(locator, {.into = "copy.bin"});
+  auto view = pull.complete().get().value();
+  EXPECT_TRUE(equal(view.bytes(), content_));
+  EXPECT_EQ(std::filesystem::file_size("copy.bin"), content_.size());
+}
+
+TEST_F(ApiTest, Fragment4ErrorsAreValues) {
+  auto puller = rgtp::Puller::open().value();
+  auto exposer = rgtp::Exposer::open().value();
+  auto surface = std::make_optional(exposer.expose(rgtp::Source::file("model.bin")).get().value());
+  const auto locator = surface->locator();
+  surface.reset();
+  auto pull = puller.pull(locator);
+  int status = 0;
+  auto view = pull.complete().get();
+  if (!view) switch (view.error().code) {
+      case rgtp::Errc::withdrawn: status = 2; break;
+      default: std::cerr << view.error().message() << '\n'; status = 1;
+    }
+  EXPECT_EQ(status, 2);
+}
+
+TEST_F(ApiTest, ValueOfAnErrorThrowsARuntimeErrorThatSaysWhatToDo) {
+  try {
+    (void)rgtp::Locator::parse("http://example.org").value();
+    FAIL();
+  } catch (const std::runtime_error& error) {
+    EXPECT_NE(std::string(error.what()).find("rgtp://"), std::string::npos);
+  }
+}
+
+TEST_F(ApiTest, Fragment5WithACallback) {
+  auto exposer = rgtp::Exposer::open().value();
+  auto surface = exposer.expose(rgtp::Source::file("model.bin")).get().value();
+  auto puller = rgtp::Puller::open().value();
+  auto pull = puller.pull(surface.locator());
+  std::promise<std::size_t> size;
+  pull.complete().then([&](rgtp::Result<rgtp::View> view) { size.set_value(view ? view->size() : 0); });
+  EXPECT_EQ(size.get_future().get(), content_.size());
+}
+
+TEST_F(ApiTest, Fragment6OnlyAPartOfIt) {
+  auto exposer = rgtp::Exposer::open().value();
+  auto surface = exposer.expose(rgtp::Source::file("model.bin")).get().value();
+  auto puller = rgtp::Puller::open().value();
+  const std::uint64_t offset = 70'000;
+  const std::uint64_t length = 123'456;
+  auto pull = puller.pull(surface.locator(), {.range = rgtp::Range{offset, length}});
+  EXPECT_TRUE(equal(pull.complete().get().value().bytes(), std::span(content_).subspan(offset, length)));
+}
+
+TEST_F(ApiTest, AMissingFileIsNotFoundAndNamed) {
+  auto exposer = rgtp::Exposer::open().value();
+  const auto surface = exposer.expose(rgtp::Source::file("missing.bin")).get();
+  ASSERT_FALSE(surface);
+  EXPECT_EQ(surface.error().code, rgtp::Errc::not_found);
+  EXPECT_NE(surface.error().message().find("missing.bin"), std::string::npos);
+}
+
+TEST_F(ApiTest, AFileThatChangesWhileItIsExposedEndsPullsWithSourceChanged) {
+  auto exposer = rgtp::Exposer::open().value();
+  auto surface = exposer.expose(rgtp::Source::file("model.bin")).get().value();
+  std::ofstream("model.bin", std::ios::app) << "more";
+  auto puller = rgtp::Puller::open().value();
+  auto pull = puller.pull(surface.locator());
+  EXPECT_EQ(pull.complete().get().error().code, rgtp::Errc::source_changed);
+}
+
+TEST_F(ApiTest, AFileThatIsCutShortIsSourceChangedAndNoSignal) {
+  auto exposer = rgtp::Exposer::open().value();
+  auto surface = exposer.expose(rgtp::Source::file("model.bin")).get().value();
+  std::filesystem::resize_file("model.bin", 10);
+  auto puller = rgtp::Puller::open().value();
+  auto pull = puller.pull(surface.locator());
+  EXPECT_EQ(pull.complete().get().error().code, rgtp::Errc::source_changed);
+}
+
+TEST_F(ApiTest, OptionsThatCannotWorkAreTypedErrors) {
+  auto exposer = rgtp::Exposer::open().value();
+  const auto source = rgtp::Source::bytes(rgtp::test::pattern(100));
+  EXPECT_EQ(exposer.expose(source, {.chunk_bytes = 5000}).get().error().code, rgtp::Errc::invalid_argument);
+  EXPECT_EQ(exposer.expose(source, {.name = std::string(256, 'x')}).get().error().code,
+            rgtp::Errc::invalid_argument);
+  auto bad_bind = rgtp::Exposer::open({.transports = {rgtp::udp_transport({.bind = "nonsense"})}}).value();
+  EXPECT_EQ(bad_bind.expose(source).get().error().code, rgtp::Errc::invalid_argument);
+}
+
+TEST_F(ApiTest, APortThatIsTakenIsAddressInUse) {
+  auto first = rgtp::Exposer::open().value();
+  auto surface = first.expose(rgtp::Source::file("model.bin")).get().value();
+  const auto port = std::get<rgtp::Locator::Network>(surface.locator().where()).port;
+  auto second = rgtp::Exposer::open(
+                    {.transports = {rgtp::udp_transport({.bind = "127.0.0.1:" + std::to_string(port)})}})
+                    .value();
+  EXPECT_EQ(second.expose(rgtp::Source::file("model.bin")).get().error().code, rgtp::Errc::address_in_use);
+}
+
+TEST_F(ApiTest, AHostNameIsResolved) {
+  auto exposer =
+      rgtp::Exposer::open({.transports = {rgtp::udp_transport({.advertise = "localhost"})}}).value();
+  auto surface = exposer.expose(rgtp::Source::file("model.bin")).get().value();
+  EXPECT_TRUE(surface.locator().reveal().starts_with("rgtp://localhost:"));
+  auto puller = rgtp::Puller::open().value();
+  auto pull = puller.pull(surface.locator());
+  EXPECT_TRUE(equal(pull.complete().get().value().bytes(), content_));
+}
+
+}  // namespace
