@@ -1,0 +1,106 @@
+#!/usr/bin/env bash
+# Sets up and passes all tests: format, lint, ASan+UBSan with the fuzzers, TSan, an outside consumer, and last the
+# plain suite. The first failure ends it. Four builds, each stage's time is printed.
+#   scripts/test.sh           what every change must pass
+#   scripts/test.sh --full    the long campaigns too: more seeds, 1 GiB under loss, lint of every file
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+full=no
+case ${1:-} in
+'') ;;
+--full) full=yes ;;
+*)
+  sed -n '2,6p' "$0" >&2
+  exit 2
+  ;;
+esac
+
+jobs=$(nproc)
+started=$SECONDS
+stage_started=$SECONDS
+stage=
+end_stage() {
+  [ -z "$stage" ] || echo "== $stage: $((SECONDS - stage_started)) s"
+}
+begin_stage() {
+  end_stage
+  stage=$1
+  stage_started=$SECONDS
+  echo "== $stage"
+}
+build() { # build PRESET [TARGET...]: quiet unless it fails
+  local log
+  log=$(mktemp)
+  local preset=$1
+  shift
+  if ! { cmake --preset "$preset" && cmake --build --preset "$preset" -j "$jobs" ${1:+--target "$@"}; } >"$log" 2>&1; then
+    grep -E 'error|warning|FAILED|CMake' -A 5 "$log" | head -n 60 || tail -n 40 "$log"
+    rm -f "$log"
+    return 1
+  fi
+  rm -f "$log"
+}
+# The files that the newest commit changed, or all where there is no earlier one or --full asks for it.
+changed_sources() {
+  if [ "$full" = no ] && git rev-parse -q --verify HEAD~1 >/dev/null 2>&1; then
+    git diff --name-only --diff-filter=d HEAD~1 HEAD -- 'src/*.cc' 'tests/*.cc' 'bench/*.cc' 'examples/*.cc'
+  else
+    git ls-files 'src/*.cc'
+  fi
+}
+
+begin_stage "dependencies"
+scripts/deps.sh
+
+begin_stage "clang-format"
+git ls-files '*.h' '*.cc' | xargs clang-format --dry-run -Werror
+
+begin_stage "ASan+UBSan: build"
+build asan
+begin_stage "ASan+UBSan: tests"
+RGTP_SIM_SEEDS=${RGTP_SIM_SEEDS:-50} ctest --preset asan -j "$jobs" -LE 'net|project' --output-on-failure | tail -n 25
+
+begin_stage "clang-tidy"
+# The ASan build's compile commands: made by clang, so clang-tidy understands every flag.
+changed_sources | xargs -r -P "$jobs" -n 4 clang-tidy -p build/asan --quiet 2>/dev/null
+
+begin_stage "fuzzing, 60 s in all"
+mapfile -t fuzzers < <(find build/asan/tests/fuzz -maxdepth 1 -type f -name '*_fuzz' -perm -u+x | sort)
+[ ${#fuzzers[@]} -gt 0 ] || { echo "no fuzz target was built" >&2; exit 1; }
+for fuzzer in "${fuzzers[@]}"; do
+  corpus=$(mktemp -d)
+  seeds=tests/fuzz/corpus/$(basename "$fuzzer" _fuzz)
+  [ -d "$seeds" ] || seeds=
+  log=$(mktemp)
+  if ! "$fuzzer" -max_total_time=$((60 / ${#fuzzers[@]})) -rss_limit_mb=2048 -timeout=10 -artifact_prefix="$corpus/" \
+    "$corpus" $seeds >"$log" 2>&1; then
+    tail -n 40 "$log"
+    exit 1
+  fi
+  echo "$(basename "$fuzzer"): $(grep -oE 'Done [0-9]+ runs' "$log")"
+  rm -rf "$corpus" "$log"
+done
+
+begin_stage "TSan: build"
+build tsan
+begin_stage "TSan: threaded tests"
+ctest --preset tsan -j "$jobs" -L threaded --output-on-failure | tail -n 15
+
+begin_stage "outside consumer"
+scripts/test_consumer.sh
+
+begin_stage "release: build"
+build release
+if [ "$full" = yes ]; then
+  begin_stage "long campaigns"
+  RGTP_SIM_SEEDS=1000 build/release/tests/sim/sim_test --gtest_filter='Campaign.*' --gtest_brief=1
+  RGTP_NET_MIB=1024 ctest --preset release -L net -j 1 --output-on-failure | tail -n 15
+fi
+
+begin_stage "release: the whole plain suite"
+end_stage
+stage=
+echo "all before took $((SECONDS - started)) s"
+# Last, so that its summary ends the output.
+exec ctest --preset release -j "$jobs" --output-on-failure
