@@ -56,7 +56,7 @@ void add_expose_command(CLI::App& app, Run& chosen) {
   command->add_option("FILE", arguments->files, "what to offer")->required();
   command
       ->add_option("--bind", arguments->udp.bind,
-                   "ADDRESS:PORT or [IPV6]:PORT to listen on; 0.0.0.0:0 for every interface")
+                   "ADDRESS:PORT or [IPV6]:PORT to listen on;\n0.0.0.0:0 for every interface")
       ->capture_default_str();
   command->add_option("--advertise", arguments->udp.advertise, "host to name in locators");
   command->add_option("--mtu", arguments->udp.mtu, "largest IP packet to send, in bytes")

@@ -18,6 +18,9 @@ namespace rgtp::cli {
 
 namespace {
 
+// What is held for a reader of stdout that is slower than the network.
+constexpr std::uint64_t stdout_window_bytes = 16 * 1024 * 1024;
+
 struct PullArguments {
   std::string locator;
   std::string output;
@@ -34,6 +37,8 @@ ExitCode interrupted(const Signals& signals) {
 Result<Locator> read_locator(const std::string& argument) {
   std::string text = argument;
   if (argument == "-") std::getline(std::cin, text);
+  // Lines end differently elsewhere.
+  text.erase(text.find_last_not_of(" \t\r") + 1);
   return Locator::parse(text);
 }
 
@@ -85,7 +90,7 @@ class PullRun {
 
  private:
   ExitCode pull_to_stdout(Puller& puller, const Locator& locator) {
-    const PullOptions options{.order = Order::content};
+    const PullOptions options{.order = Order::content, .window_bytes = stdout_window_bytes};
     Pull pull = puller.pull(locator, options);
     while (true) {
       auto chunk = signals_.wait_for(pull.next(), [] {});
@@ -136,12 +141,13 @@ void add_pull_command(CLI::App& app, Run& chosen) {
   auto arguments = std::make_shared<PullArguments>();
   CLI::App* command =
       app.add_subcommand("pull", "Fetch a surface into a file, complete and verified, or to stdout");
-  command->add_option("LOCATOR", arguments->locator, "what `rgtp expose` printed; - reads it from stdin")
+  command->add_option("LOCATOR", arguments->locator, "what `rgtp expose` printed; - for stdin")
       ->required();
   command->add_option(
       "-o,--output", arguments->output,
-      "file to write or replace; - for stdout. Without it the surface's own name, never replacing");
-  command->add_option("--timeout", arguments->timeout_s, "give up when nothing was heard for so many seconds")
+      "file to write or replace; - for stdout. By default\n"
+      "the surface's own name, and nothing is replaced");
+  command->add_option("--timeout", arguments->timeout_s, "give up after so many seconds of silence")
       ->check(CLI::Range(0.1, 86400.0))
       ->capture_default_str();
   command->add_option("--mtu", arguments->mtu, "largest IP packet to ask for, in bytes")

@@ -130,9 +130,10 @@ bool is_scheme_name(std::string_view text) {
   return true;
 }
 
-bool is_printable(std::string_view text) {
+bool is_printable_ascii(std::string_view text) {
   for (const char c : text)
-    if (c <= ' ' || c == 127) return false;
+    if (static_cast<unsigned char>(c) <= ' ' || static_cast<unsigned char>(c) >= 127) return false;
+
   return true;
 }
 
@@ -159,7 +160,7 @@ Result<Locator> Locator::local(std::string_view name) {
 
 Result<Locator> Locator::parse(std::string_view text) {
   if (text.size() > 4096) return malformed("it is longer than 4,096 characters");
-  if (!is_printable(text)) return malformed("it holds white space or control characters");
+  if (!is_printable_ascii(text)) return malformed("it holds white space or something that is not ASCII");
   Fragment fragment;
   if (const std::size_t hash = text.find('#'); hash != std::string_view::npos) {
     auto parsed = parse_fragment(text.substr(hash + 1));

@@ -56,7 +56,12 @@ Result<Manifest> parse_manifest(std::span<const std::byte> bytes) {
   manifest.name.assign(reinterpret_cast<const char*>(name.data()), name.size());
   reader.expect_zeros(Manifest::max_name_bytes - name_bytes);
   if (!reader.ok()) return fail(Errc::malformed_data, "the manifest's name is not padded with zeros");
-  if (auto valid = manifest.validate(); !valid) return fail(std::move(valid).error());
+  if (auto valid = manifest.validate(); !valid) {
+    // What a caller passed wrongly is, from outside, bytes that are no manifest.
+    Error error = std::move(valid).error();
+    if (error.code == Errc::invalid_argument) error.code = Errc::malformed_data;
+    return fail(std::move(error));
+  }
   return manifest;
 }
 

@@ -8,6 +8,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
+}  // namespace
+
 Error refusal_error(Refusal reason) {
   switch (reason) {
     case Refusal::withdrawn: return {Errc::withdrawn, "the exposer has withdrawn the surface"};
@@ -29,8 +31,6 @@ Error refusal_error(Refusal reason) {
   return {Errc::unknown_surface,
           "the exposer has no surface of this id: it may have been restarted, ask for a new locator"};
 }
-
-}  // namespace
 
 void Endings::on_heard(TimePoint now) {
   heard_ = now;

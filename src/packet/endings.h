@@ -11,6 +11,9 @@
 
 namespace rgtp::packet {
 
+// What a REFUSE that ends a pull means to its user.
+Error refusal_error(Refusal reason);
+
 class Endings {
  public:
   // While the peer seems to be gone, it is probed this often.

@@ -179,7 +179,9 @@ void PullerEngine::on_refuse(TimePoint now, std::span<const std::byte> datagram)
     case Refusal::slice_too_large:
       return cut_anew(static_cast<std::uint16_t>(std::min<std::uint32_t>(refuse->value, max_slice_bytes)));
     case Refusal::busy: return;
-    default: observer_.on_event(event::Refused{Errc::denied}); endings_.on_refused(now, refuse->reason);
+    default:
+      observer_.on_event(event::Refused{refusal_error(refuse->reason).code});
+      endings_.on_refused(now, refuse->reason);
   }
 }
 

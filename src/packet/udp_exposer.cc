@@ -45,6 +45,9 @@ UdpExposer::UdpExposer(const UdpOptions& options, EventLoop& loop, ReceiveBatch&
 
 Result<void> UdpExposer::start() {
   choose_host();
+  if (!Locator::parse(Locator(Locator::Network{host_, port_, {}}).reveal()))
+    return fail(Errc::invalid_argument,
+                "cannot advertise '" + host_ + "': expected a host name or an IP address");
   auto watch = loop_.watch(socket_.descriptor(), [this](Watch::Ready ready) { on_ready(ready); });
   if (!watch) return fail(std::move(watch).error());
   watch_ = std::move(*watch);
@@ -55,6 +58,7 @@ void UdpExposer::choose_host() {
   const Address own = socket_.local_address();
   port_ = own.port;
   host_ = options_.advertise;
+  if (host_.starts_with('[') && host_.ends_with(']')) host_ = host_.substr(1, host_.size() - 2);
   if (!host_.empty()) return;
   host_ = host_text(own);
   if (!own.is_wildcard()) return;
