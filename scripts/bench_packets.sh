@@ -41,15 +41,20 @@ head -c "${mib}M" /dev/urandom >"$work/source"
 serve() { # serve NS ADDRESS: starts exposer and iperf3 server; the locator goes to $work/locator
   ip netns exec "$1" "$rgtp" expose "$work/source" --bind "$2:9000" >"$work/locator" &
   pids+=($!)
-  ip netns exec "$1" iperf3 -s -B "$2" >/dev/null &
+  ip netns exec "$1" iperf3 -s -B "$2" >/dev/null 2>&1 &
   pids+=($!)
-  until [ -s "$work/locator" ]; do sleep 0.1; done
+  for _ in $(seq 300); do
+    [ -s "$work/locator" ] && return
+    sleep 0.1
+  done
+  echo "the exposer did not start" >&2
+  exit 1
 }
 median() { sort -n | awk '{v[NR] = $1} END {printf "%.0f (%.0f to %.0f)", v[int((NR + 1) / 2)], v[1], v[NR]}'; }
 elapsed_rate() { # elapsed_rate COMMAND...: MB/s
   local start end
   start=$(date +%s%N)
-  "$@" >/dev/null 2>&1
+  "$@" >/dev/null 2>"$work/errors" || { cat "$work/errors" >&2; return 1; }
   end=$(date +%s%N)
   awk -v ns=$((end - start)) -v mib="$mib" 'BEGIN {printf "%.1f\n", mib * 1048576 * 1000 / ns}'
 }
@@ -69,6 +74,7 @@ measure() { # measure TITLE NS ADDRESS [PULL OPTION...]
 stop() {
   for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; wait "$pid" 2>/dev/null || true; done
   pids=()
+  rm -f "$work/locator"
 }
 
 echo "| path, $mib MiB, medians of $rounds (min to max), MB/s | rgtp pull, verified, into a file | iperf3 TCP cubic, memory to memory |"

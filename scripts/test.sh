@@ -59,7 +59,7 @@ git ls-files '*.h' '*.cc' | xargs clang-format --dry-run -Werror
 begin_stage "ASan+UBSan: build"
 build asan
 begin_stage "ASan+UBSan: tests"
-RGTP_SIM_SEEDS=${RGTP_SIM_SEEDS:-50} ctest --preset asan -j "$jobs" -LE 'net|project' --output-on-failure | tail -n 25
+RGTP_SIM_SEEDS=${RGTP_SIM_SEEDS:-50} ctest --preset asan -j "$jobs" -LE "net|project|fuzz" --output-on-failure | tail -n 25
 
 begin_stage "clang-tidy"
 # The ASan build's compile commands: made by clang, so clang-tidy understands every flag.
@@ -70,7 +70,7 @@ mapfile -t fuzzers < <(find build/asan/tests/fuzz -maxdepth 1 -type f -name '*_f
 [ ${#fuzzers[@]} -gt 0 ] || { echo "no fuzz target was built" >&2; exit 1; }
 for fuzzer in "${fuzzers[@]}"; do
   corpus=$(mktemp -d)
-  seeds=tests/fuzz/corpus/$(basename "$fuzzer" _fuzz)
+  seeds=tests/fuzz/corpus/$(basename "$fuzzer")
   [ -d "$seeds" ] || seeds=
   log=$(mktemp)
   if ! "$fuzzer" -max_total_time=$((60 / ${#fuzzers[@]})) -rss_limit_mb=2048 -timeout=10 -artifact_prefix="$corpus/" \

@@ -43,8 +43,8 @@ class ExposerCore;
 class ExposedSurface;
 }  // namespace transport
 
-// A surface being offered. Destroying it withdraws it, as soon as the loop comes to it: pulls under way end with
-// `withdrawn`, later ones find nothing.
+// A surface being offered. Destroying it withdraws it, as soon as the loop comes to it: pulls under way end
+// with `withdrawn`, later ones find nothing.
 class RGTP_EXPORT Surface {
  public:
   Surface(Surface&&) noexcept;

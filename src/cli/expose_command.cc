@@ -51,8 +51,7 @@ ExitCode run_expose(const ExposeArguments& arguments, Signals& signals) {
 
 void add_expose_command(CLI::App& app, Run& chosen) {
   auto arguments = std::make_shared<ExposeArguments>();
-  CLI::App* command =
-      app.add_subcommand("expose", "Offer files until SIGINT or SIGTERM; prints a locator for each");
+  CLI::App* command = app.add_subcommand("expose", "Offer files; prints a locator for each");
   command->add_option("FILE", arguments->files, "what to offer")->required();
   command
       ->add_option("--bind", arguments->udp.bind,
@@ -62,7 +61,7 @@ void add_expose_command(CLI::App& app, Run& chosen) {
   command->add_option("--mtu", arguments->udp.mtu, "largest IP packet to send, in bytes")
       ->check(CLI::Range(576, 9000));
   command->add_flag("--verbose", arguments->verbose, "say more on stderr");
-  command->footer("Example: rgtp expose model.bin --bind 0.0.0.0:9000");
+  command->footer("Ends by SIGINT or SIGTERM. Example: rgtp expose model.bin --bind 0.0.0.0:9000");
   command->callback([&chosen, arguments] {
     chosen = [arguments](Signals& signals) { return run_expose(*arguments, signals); };
   });

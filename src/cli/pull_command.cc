@@ -139,21 +139,18 @@ class PullRun {
 
 void add_pull_command(CLI::App& app, Run& chosen) {
   auto arguments = std::make_shared<PullArguments>();
-  CLI::App* command =
-      app.add_subcommand("pull", "Fetch a surface into a file, complete and verified, or to stdout");
-  command->add_option("LOCATOR", arguments->locator, "what `rgtp expose` printed; - for stdin")
-      ->required();
-  command->add_option(
-      "-o,--output", arguments->output,
-      "file to write or replace; - for stdout. By default\n"
-      "the surface's own name, and nothing is replaced");
+  CLI::App* command = app.add_subcommand("pull", "Fetch a surface, verified, to a file or stdout");
+  command->add_option("LOCATOR", arguments->locator, "what `rgtp expose` printed; - for stdin")->required();
+  command->add_option("-o,--output", arguments->output,
+                      "file to write or replace; - for stdout. By default\n"
+                      "the surface's own name, and nothing is replaced");
   command->add_option("--timeout", arguments->timeout_s, "give up after so many seconds of silence")
       ->check(CLI::Range(0.1, 86400.0))
       ->capture_default_str();
   command->add_option("--mtu", arguments->mtu, "largest IP packet to ask for, in bytes")
       ->check(CLI::Range(576, 9000));
   command->add_flag("--verbose", arguments->verbose, "say more on stderr");
-  command->footer("Example: rgtp pull rgtp://host:9000/0123456789abcdef0123456789abcdef -o model.bin");
+  command->footer("Example: rgtp pull rgtp://host:9000/0123456789abcdef0123456789abcdef -o a.bin");
   command->callback([&chosen, arguments] {
     chosen = [arguments](Signals& signals) { return PullRun(*arguments, signals).run(); };
   });

@@ -5,8 +5,7 @@
 
 namespace rgtp::packet {
 
-std::uint64_t AskLog::widen(std::uint32_t ask) const {
-  const std::uint64_t next = next_ask();
+std::uint64_t AskLog::widen(std::uint32_t ask, std::uint64_t next) {
   const auto distance = static_cast<std::int32_t>(ask - static_cast<std::uint32_t>(next));
   return next + static_cast<std::uint64_t>(static_cast<std::int64_t>(distance));
 }

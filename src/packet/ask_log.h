@@ -32,7 +32,8 @@ class AskLog {
   // The number that the next ask will have.
   std::uint64_t next_ask() const { return first_ + asks_.size(); }
   // The full number that 32 bits of it stand for: the one nearest to the next (RFC 9000, appendix A.3).
-  std::uint64_t widen(std::uint32_t ask) const;
+  std::uint64_t widen(std::uint32_t ask) const { return widen(ask, next_ask()); }
+  static std::uint64_t widen(std::uint32_t ask, std::uint64_t next);
 
   void begin_train(const DeliveryRate::Snapshot& asked);
   // The next ask, of the train begun last.

@@ -177,8 +177,11 @@ void ExposerEngine::answer(const Peer& peer, std::shared_ptr<Observer> observer,
 
 void ExposerEngine::handle_too_large(TimePoint now, const Train& train) {
   if (train.datagrams().empty()) return;
-  const auto data = parse_data(train.datagrams().front().header);
-  const auto prefix = parse_prefix(train.datagrams().front().header);
+  // parse_data() wants a payload behind the header, whatever its bytes are.
+  std::array<std::byte, header_bytes + 1> datagram{};
+  std::copy_n(train.datagrams().front().header.begin(), header_bytes, datagram.begin());
+  const auto data = parse_data(datagram);
+  const auto prefix = parse_prefix(datagram);
   if (!prefix) return;
   Refuse message{.pull_id = prefix->pull_id, .reason = Refusal::slice_too_large};
   message.timestamp = data ? data->timestamp : 0;
@@ -209,7 +212,9 @@ bool ExposerEngine::poll_transmit(TimePoint now, Train& train) {
       case Filled::blocked:
         if (blocked_.size() + reading_ < limits_.blocked_requests) blocked_.push_back(std::move(*request));
         break;
-      case Filled::failed: break;
+      case Filled::failed:
+        if (!answers_.empty()) return poll_transmit(now, train);  // it was refused
+        break;
     }
   }
   return false;

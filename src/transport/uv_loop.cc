@@ -182,7 +182,7 @@ class UvTimer : public Timer {
       : deadlines_(deadlines),
         set_(std::move(set)),
         fire_(std::make_shared<std::function<void()>>(std::move(fire))) {}
-  ~UvTimer() override { disarm(); }
+  ~UvTimer() override { cancel(); }
 
   void arm(TimePoint when) override {
     if (key_ && key_->when == when) return;
@@ -195,13 +195,15 @@ class UvTimer : public Timer {
     });
     if (sooner) set_();
   }
-  void disarm() override {
+  void disarm() override { cancel(); }
+
+ private:
+  void cancel() {
     // The kernel's timer may fire once for nothing.
     if (key_) deadlines_.remove(*key_);
     key_.reset();
   }
 
- private:
   Deadlines& deadlines_;
   const std::function<void()> set_;
   const std::shared_ptr<std::function<void()>> fire_;

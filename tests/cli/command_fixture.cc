@@ -1,0 +1,114 @@
+#include "cli/command_fixture.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+
+#include <gmock/gmock.h>
+
+#include "support/pattern.h"
+
+namespace rgtp::test {
+
+namespace fs = std::filesystem;
+
+CommandTest::CommandTest() {
+  std::string name = fs::temp_directory_path() / "rgtp_cli_XXXXXX";
+  if (mkdtemp(name.data()) == nullptr) std::abort();
+  scratch_ = name;
+  // For tests that give up being root.
+  fs::permissions(scratch_, fs::perms{0755});
+}
+
+CommandTest::~CommandTest() {
+  std::error_code ignored;
+  fs::remove_all(scratch_, ignored);
+}
+
+fs::path CommandTest::write_file(std::string_view name, std::size_t size, std::uint64_t seed) const {
+  const auto bytes = pattern(size, seed);
+  std::ofstream(scratch_ / name, std::ios::binary)
+      .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(size));
+  return scratch_ / name;
+}
+
+fs::path CommandTest::write_zeros(std::string_view name, std::uint64_t size) const {
+  std::ofstream(scratch_ / name).close();
+  fs::resize_file(scratch_ / name, size);
+  return scratch_ / name;
+}
+
+std::string CommandTest::read_file(std::string_view name) const {
+  std::ifstream file(scratch_ / name, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+bool CommandTest::exists(std::string_view name) const { return fs::exists(scratch_ / name); }
+
+bool CommandTest::same(std::string_view one_name, std::string_view other_name) const {
+  std::ifstream one(scratch_ / one_name, std::ios::binary);
+  std::ifstream other(scratch_ / other_name, std::ios::binary);
+  std::array<char, 65536> one_bytes;
+  std::array<char, 65536> other_bytes;
+  while (one && other) {
+    one.read(one_bytes.data(), one_bytes.size());
+    other.read(other_bytes.data(), other_bytes.size());
+    const auto count = static_cast<std::size_t>(one.gcount());
+    if (other.gcount() != one.gcount() ||
+        !std::equal(one_bytes.begin(), one_bytes.begin() + one.gcount(), other_bytes.begin()))
+      return false;
+    if (count == 0) return true;
+  }
+  return one.eof() && other.eof();
+}
+
+std::vector<std::string> CommandTest::names_in(std::string_view directory) const {
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(scratch_ / directory))
+    names.push_back(entry.path().filename().string());
+  std::ranges::sort(names);
+  return names;
+}
+
+CommandTest::Running CommandTest::start(const Arguments& arguments, ChildProcess::Options options) const {
+  if (options.directory == ".") options.directory = scratch_;
+  return std::make_unique<ChildProcess>(RGTP_COMMAND_PATH, arguments, std::move(options));
+}
+
+CommandTest::Ended CommandTest::run(const Arguments& arguments, ChildProcess::Options options) const {
+  const auto process = start(arguments, std::move(options));
+  const int code = process->wait();
+  return {code, process->output(), process->errors()};
+}
+
+void CommandTest::expect_failure(int code, std::string_view message, const Arguments& arguments,
+                                 ChildProcess::Options options) const {
+  const Ended ended = run(arguments, std::move(options));
+  EXPECT_EQ(ended.code, code) << ended.errors;
+  EXPECT_EQ(ended.output, "");
+  EXPECT_THAT(ended.errors, ::testing::StartsWith("rgtp: "));
+  EXPECT_THAT(ended.errors, ::testing::HasSubstr(std::string(message)));
+  EXPECT_EQ(std::ranges::count(ended.errors, '\n'), 1) << ended.errors;
+}
+
+CommandTest::Exposed CommandTest::expose(const Arguments& arguments) const {
+  Arguments all = {"expose"};
+  all.insert(all.end(), arguments.begin(), arguments.end());
+  Exposed exposed{start(all), {}};
+  const auto line = exposed.process->read_line();
+  EXPECT_TRUE(line) << exposed.process->errors();
+  exposed.locator = line.value_or("");
+  return exposed;
+}
+
+CommandTest::Running CommandTest::start_slow_pull(const std::string& locator,
+                                                  const std::string& output) const {
+  auto pull = start({"pull", locator, "-o", output, "--mtu", small_mtu}, {.errors = Stream::terminal});
+  // The progress bar shows nothing before there is a manifest.
+  EXPECT_TRUE(pull->wait_for_error("%")) << pull->errors();
+  return pull;
+}
+
+}  // namespace rgtp::test

@@ -1,0 +1,206 @@
+#include "packet/loss_detector.h"
+
+#include <gtest/gtest.h>
+
+#include "support/datagrams.h"
+
+namespace rgtp::packet {
+namespace {
+
+using namespace std::chrono_literals;
+
+class LossDetectorTest : public testing::Test {
+ protected:
+  static constexpr Duration round_trip = 80ms;
+  static constexpr Duration answer_time = 100ms;
+
+  LossDetectorTest() { rtt_.on_sample(round_trip); }
+
+  void ask(std::uint32_t count) {
+    log_.begin_train({.delivered = 0, .delivered_at = now_, .first_asked = now_, .asked_at = now_});
+    for (std::uint32_t i = 0; i < count; ++i) log_.add({ChunkIndex{0}, static_cast<std::uint16_t>(i)});
+    losses_.on_ask(now_);
+  }
+  void arrive(std::uint64_t number) {
+    const auto arrival = log_.on_arrival(number);
+    ASSERT_TRUE(arrival);
+    losses_.on_arrival(number, arrival->before);
+  }
+  std::vector<std::uint64_t> lost() {
+    std::vector<std::uint64_t> lost;
+    losses_.detect(now_, rtt_, log_, lost);
+    return lost;
+  }
+  std::optional<TimePoint> deadline() const { return losses_.deadline(answer_time, log_); }
+  bool probe_is_due() const { return losses_.probe_is_due(now_, answer_time, log_); }
+
+  using Numbers = std::vector<std::uint64_t>;
+
+  TimePoint now_ = test::start_time;
+  RttEstimator rtt_;
+  AskLog log_;
+  LossDetector losses_;
+};
+
+TEST_F(LossDetectorTest, LosesWhatThreeLaterAsksOvertook) {
+  ask(10);
+  arrive(2);
+  EXPECT_EQ(lost(), Numbers{});
+  arrive(3);
+  EXPECT_EQ(lost(), Numbers{0});
+  arrive(4);
+  EXPECT_EQ(lost(), Numbers{1});
+  arrive(9);
+  EXPECT_EQ(lost(), (Numbers{5, 6}));
+  EXPECT_EQ(lost(), Numbers{});
+  EXPECT_EQ(log_.outstanding(), 2U);
+}
+
+TEST_F(LossDetectorTest, LosesNothingBeforeAnythingArrives) {
+  ask(10);
+  now_ += 10s;
+  EXPECT_EQ(lost(), Numbers{});
+}
+
+TEST_F(LossDetectorTest, LosesWhatIsOvertakenForTooLong) {
+  ask(3);
+  const TimePoint due = now_ + round_trip * 9 / 8;
+  now_ += round_trip;
+  arrive(1);
+  EXPECT_EQ(lost(), Numbers{});
+  EXPECT_EQ(deadline(), due);
+  now_ = due - 1ns;
+  EXPECT_EQ(lost(), Numbers{});
+  now_ = due;
+  EXPECT_EQ(lost(), Numbers{0});
+  // What was asked for later than all that arrived is for probes alone.
+  EXPECT_EQ(log_.outstanding(), 1U);
+  EXPECT_EQ(deadline(), test::start_time + answer_time);
+}
+
+TEST_F(LossDetectorTest, MeasuresTimeFromTheTrainOfEachAsk) {
+  ask(1);
+  now_ += 10ms;
+  ask(2);
+  arrive(2);
+  now_ = test::start_time + round_trip * 9 / 8;
+  EXPECT_EQ(lost(), Numbers{0});
+  EXPECT_EQ(deadline(), std::min(now_ + 10ms, test::start_time + 10ms + answer_time));
+  now_ += 10ms;
+  EXPECT_EQ(lost(), Numbers{1});
+}
+
+TEST_F(LossDetectorTest, TakesTheLongerOfSmoothedAndLatestRoundTrip) {
+  ask(2);
+  rtt_.on_sample(160ms);
+  arrive(1);
+  now_ += 160ms * 9 / 8 - 1ns;
+  EXPECT_EQ(lost(), Numbers{});
+  now_ += 1ns;
+  EXPECT_EQ(lost(), Numbers{0});
+}
+
+TEST_F(LossDetectorTest, IsNotHastierThanTimersAre) {
+  RttEstimator short_rtt;
+  short_rtt.on_sample(50us);
+  ask(2);
+  arrive(1);
+  std::vector<std::uint64_t> lost;
+  now_ += 999us;
+  losses_.detect(now_, short_rtt, log_, lost);
+  EXPECT_TRUE(lost.empty());
+  now_ += 1us;
+  losses_.detect(now_, short_rtt, log_, lost);
+  EXPECT_EQ(lost, Numbers{0});
+}
+
+TEST_F(LossDetectorTest, BecomesMorePatientWhereALossWasNone) {
+  ask(20);
+  arrive(8);
+  EXPECT_EQ(lost(), (Numbers{0, 1, 2, 3, 4, 5}));
+  arrive(0);
+  // Number 8 came before number 0: reordering of eight is nothing special here.
+  EXPECT_EQ(losses_.threshold(), 9U);
+  arrive(15);
+  EXPECT_EQ(lost(), Numbers{6});
+  // A smaller one does not make it hasty again.
+  arrive(5);
+  EXPECT_EQ(losses_.threshold(), 11U);
+  arrive(14);
+  EXPECT_EQ(losses_.threshold(), 11U);
+}
+
+TEST_F(LossDetectorTest, HasAnEndToItsPatience) {
+  ask(2000);
+  arrive(1999);
+  EXPECT_EQ(lost().size(), 1997U);
+  arrive(0);
+  EXPECT_EQ(losses_.threshold(), LossDetector::max_threshold);
+}
+
+TEST_F(LossDetectorTest, ProbesWhereNothingComes) {
+  EXPECT_FALSE(deadline());
+  EXPECT_FALSE(probe_is_due());
+  ask(2);
+  EXPECT_EQ(deadline(), now_ + answer_time);
+  now_ += answer_time - 1ns;
+  EXPECT_FALSE(probe_is_due());
+  now_ += 1ns;
+  EXPECT_TRUE(probe_is_due());
+}
+
+TEST_F(LossDetectorTest, ProbesFromTheLastAskOn) {
+  ask(2);
+  now_ += 50ms;
+  ask(2);
+  EXPECT_EQ(deadline(), now_ + answer_time);
+}
+
+TEST_F(LossDetectorTest, DoublesTheIntervalOfProbesUpToTwoSeconds) {
+  ask(2);
+  std::vector<Duration> intervals;
+  for (int i = 0; i < 7; ++i) {
+    intervals.push_back(*deadline() - now_);
+    now_ = *deadline();
+    ASSERT_TRUE(probe_is_due());
+    losses_.on_probe(now_);
+    EXPECT_FALSE(probe_is_due());
+  }
+  EXPECT_EQ(intervals, (std::vector<Duration>{100ms, 200ms, 400ms, 800ms, 1600ms, 2s, 2s}));
+  EXPECT_EQ(losses_.probes_in_a_row(), 7U);
+  for (int i = 0; i < 100; ++i) losses_.on_probe(now_);
+  EXPECT_EQ(*deadline() - now_, 2s);
+}
+
+TEST_F(LossDetectorTest, BeginsAnewWithAnArrival) {
+  ask(5);
+  losses_.on_probe(now_);
+  losses_.on_probe(now_);
+  losses_.limit_interval(250ms);
+  arrive(0);
+  EXPECT_EQ(losses_.probes_in_a_row(), 0U);
+  EXPECT_EQ(*deadline() - now_, answer_time);
+  for (int i = 0; i < 10; ++i) losses_.on_probe(now_);
+  EXPECT_EQ(*deadline() - now_, 2s);
+}
+
+TEST_F(LossDetectorTest, ProbesOftenWhereThePeerMayBeGone) {
+  ask(2);
+  for (int i = 0; i < 5; ++i) losses_.on_probe(now_);
+  EXPECT_EQ(*deadline() - now_, 2s);
+  losses_.limit_interval(250ms);
+  EXPECT_EQ(*deadline() - now_, 250ms);
+}
+
+TEST_F(LossDetectorTest, AsksForNothingOnceAllIsSettled) {
+  ask(2);
+  arrive(0);
+  arrive(1);
+  EXPECT_EQ(lost(), Numbers{});
+  EXPECT_FALSE(deadline());
+  now_ += 10s;
+  EXPECT_FALSE(probe_is_due());
+}
+
+}  // namespace
+}  // namespace rgtp::packet
