@@ -6,7 +6,7 @@ set -euo pipefail
 
 build=(g++ cmake ninja-build pkg-config libuv1-dev libboost-dev libxxhash-dev libssl-dev libexpected-dev libcli11-dev
   libfmt-dev)
-test=(git clang clang-format clang-tidy libclang-rt-14-dev libgtest-dev libbenchmark-dev iproute2 nftables ethtool
+test=(git clang clang-format clang-tidy libclang-rt-14-dev libgtest-dev libgmock-dev libbenchmark-dev iproute2 nftables ethtool
   iperf3 procps)
 
 case ${1:-all} in
