@@ -1,0 +1,216 @@
+#include "packet/path.h"
+
+#include <deque>
+
+#include <gtest/gtest.h>
+
+#include "support/datagrams.h"
+
+namespace rgtp::packet {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::uint16_t slice_bytes = 1426;
+
+class PathTest : public testing::Test {
+ protected:
+  PathTest() { make(1 << 30); }
+
+  void make(std::uint64_t receive_buffer, std::uint32_t mtu = 1500, IpVersion ip = IpVersion::v4) {
+    path_.emplace(Path::Options{ip, mtu, receive_buffer});
+  }
+
+  // Asks as the path allows for `length`, over a bottleneck of `rate` bytes a second and a round trip of
+  // `round_trip` that holds everything.
+  void feed(std::uint64_t rate, Duration round_trip, Duration length, std::uint16_t slice = slice_bytes) {
+    const std::uint32_t bytes = path_->ip_bytes(slice);
+    const std::chrono::nanoseconds takes(std::uint64_t{1'000'000'000} * bytes / rate);
+    for (const TimePoint end = now_ + length; now_ < end;) {
+      while (const std::uint32_t slices = path_->slices_allowed(now_, slice)) {
+        longest_train_ = std::max(longest_train_, slices);
+        const auto asked = path_->on_ask(now_, std::uint64_t{slices} * bytes);
+        for (std::uint32_t i = 0; i < slices; ++i) {
+          free_at_ = std::max(free_at_, now_ + round_trip) + takes;
+          answers_.push_back({free_at_, asked, i == 0});
+        }
+      }
+      TimePoint next = answers_.empty() ? TimePoint::max() : answers_.front().at;
+      if (path_->window_is_open(slice)) next = std::min(next, path_->next_ask());
+      now_ = std::max(now_, next);
+      while (!answers_.empty() && answers_.front().at <= now_) {
+        const Answer answer = answers_.front();
+        answers_.pop_front();
+        const Duration rtt = answer.first_of_train ? now_ - answer.asked.asked_at : Duration{};
+        path_->on_arrival(now_, answer.asked, bytes, rtt, 0ns);
+      }
+      largest_in_flight_ = std::max(largest_in_flight_, path_->in_flight());
+    }
+  }
+
+  struct Answer {
+    TimePoint at;
+    DeliveryRate::Snapshot asked;
+    bool first_of_train = false;
+  };
+
+  TimePoint now_ = test::start_time;
+  std::optional<Path> path_;
+  std::deque<Answer> answers_;  // on their way
+  TimePoint free_at_;           // the bottleneck, once it is done with them
+  std::uint32_t longest_train_ = 0;
+  std::uint64_t largest_in_flight_ = 0;
+};
+
+TEST_F(PathTest, CountsAllHeaders) {
+  EXPECT_EQ(path_->ip_bytes(1440), 1500U);
+  EXPECT_EQ(path_->slice_capacity(), 1440);
+  make(1 << 20, 1500, IpVersion::v6);
+  EXPECT_EQ(path_->ip_bytes(1420), 1500U);
+  EXPECT_EQ(path_->slice_capacity(), 1420);
+}
+
+TEST_F(PathTest, SliceCapacityOnlyShrinks) {
+  EXPECT_FALSE(path_->reduce_slice_capacity(1440));
+  EXPECT_FALSE(path_->reduce_slice_capacity(2000));
+  EXPECT_TRUE(path_->reduce_slice_capacity(1000));
+  EXPECT_EQ(path_->slice_capacity(), 1000);
+  EXPECT_TRUE(path_->reduce_slice_capacity(0));
+  EXPECT_EQ(path_->slice_capacity(), min_slice_bytes);
+}
+
+TEST_F(PathTest, BeginsWithAtMostAQuarterOfTheWindow) {
+  const std::uint32_t slices = path_->slices_allowed(now_, slice_bytes);
+  EXPECT_EQ(slices, 2U);  // a quarter of ten slices, and two at least
+  EXPECT_LE(slices * path_->ip_bytes(slice_bytes), path_->window_bytes() / 4);
+}
+
+TEST_F(PathTest, AsksForNothingOnceTheWindowIsFull) {
+  std::uint64_t asked = 0;
+  while (const std::uint32_t slices = path_->slices_allowed(now_, slice_bytes)) {
+    asked += std::uint64_t{slices} * path_->ip_bytes(slice_bytes);
+    path_->on_ask(now_, std::uint64_t{slices} * path_->ip_bytes(slice_bytes));
+    ASSERT_LE(asked, path_->window_bytes());
+  }
+  EXPECT_EQ(path_->in_flight(), asked);
+  EXPECT_GT(asked + path_->ip_bytes(slice_bytes), path_->window_bytes());
+  EXPECT_FALSE(path_->window_is_open(slice_bytes));
+  path_->on_abandoned(path_->ip_bytes(slice_bytes));
+  EXPECT_EQ(path_->slices_allowed(now_, slice_bytes), 1U);
+}
+
+TEST_F(PathTest, CountsWhatIsInFlight) {
+  const auto asked = path_->on_ask(now_, 10'000);
+  EXPECT_EQ(path_->in_flight(), 10'000U);
+  path_->on_arrival(now_ + 10ms, asked, 2000, 10ms, 0ms);
+  EXPECT_EQ(path_->in_flight(), 8000U);
+  path_->on_lost(now_ + 10ms, 3000);
+  EXPECT_EQ(path_->in_flight(), 5000U);
+  path_->on_loss_was_spurious(now_ + 10ms, 1000);
+  path_->on_arrival(now_ + 10ms, asked, 1000, 0ms, 0ms);
+  EXPECT_EQ(path_->in_flight(), 5000U);
+  path_->on_abandoned(6000);
+  EXPECT_EQ(path_->in_flight(), 0U);
+}
+
+TEST_F(PathTest, LeavesTheServiceDelayOutOfTheMinimumButNotOfTimers) {
+  const auto asked = path_->on_ask(now_, 10'000);
+  path_->on_arrival(now_ + 50ms, asked, 1500, 20ms, 30ms);
+  EXPECT_EQ(path_->rtt().latest(), 50ms);
+  EXPECT_EQ(path_->controller().min_rtt(), 20ms);
+}
+
+TEST_F(PathTest, LateSlicesOfATrainAreNoRoundTrips) {
+  const auto asked = path_->on_ask(now_, 10'000);
+  path_->on_arrival(now_ + 50ms, asked, 1500, 0ms, 0ms);
+  EXPECT_FALSE(path_->rtt().has_sample());
+}
+
+// 25 MB/s and 50 ms: a millisecond is 25,000 bytes, 16 slices.
+TEST_F(PathTest, ATrainIsAtMostAMillisecondOfTheRate) {
+  feed(25'000'000, 50ms, 5s);
+  longest_train_ = 0;
+  feed(25'000'000, 50ms, 1s);
+  const double a_millisecond = 25'000.0 / path_->ip_bytes(slice_bytes);
+  EXPECT_GE(longest_train_, a_millisecond * 0.7);
+  EXPECT_LE(longest_train_, a_millisecond * 1.5);  // the rate at which it probes for more
+}
+
+TEST_F(PathTest, ATrainIsAtMostOneSegmentedSend) {
+  feed(2'000'000'000, 10ms, 500ms);
+  longest_train_ = 0;
+  feed(2'000'000'000, 10ms, 200ms);
+  EXPECT_EQ(longest_train_, max_train_bytes / (slice_bytes + header_bytes));
+  EXPECT_LE(longest_train_ * (slice_bytes + header_bytes), max_train_bytes);
+}
+
+TEST_F(PathTest, ATrainHasAtMostSixtyFourSlices) {
+  feed(2'000'000'000, 10ms, 500ms, 512);
+  longest_train_ = 0;
+  feed(2'000'000'000, 10ms, 100ms, 512);
+  EXPECT_EQ(longest_train_, max_train_slices);
+}
+
+TEST_F(PathTest, ATrainOfLongSlicesIsAtMostOneSegmentedSend) {
+  make(1 << 30, 65536);
+  feed(4'000'000'000, 10ms, 500ms, max_slice_bytes);
+  longest_train_ = 0;
+  feed(4'000'000'000, 10ms, 100ms, max_slice_bytes);
+  EXPECT_EQ(longest_train_, 7U);
+}
+
+TEST_F(PathTest, TheReceiveBufferBoundsWhatIsAskedForBesideThePathItself) {
+  constexpr std::uint64_t buffer = 100'000;
+  make(buffer);
+  // 25 MB/s and 50 ms hold 1.25 MB: the buffer must not bound that.
+  feed(25'000'000, 50ms, 9s);
+  largest_in_flight_ = 0;
+  feed(25'000'000, 50ms, 500ms);
+  const double on_the_way = static_cast<double>(path_->controller().estimated_rate()) *
+                            std::chrono::duration<double>(path_->controller().min_rtt()).count();
+  EXPECT_GE(on_the_way, 1'000'000);
+  EXPECT_LE(static_cast<double>(path_->window_bytes()), on_the_way + buffer / 2.0);
+  EXPECT_LE(static_cast<double>(largest_in_flight_), on_the_way + buffer / 2.0 + 1500);
+  EXPECT_GE(static_cast<double>(largest_in_flight_), on_the_way * 0.9);
+}
+
+TEST_F(PathTest, APathOfAnInstantIsBoundByTheReceiveBuffer) {
+  make(40'000);
+  feed(1'000'000'000, 20us, 1s);
+  EXPECT_LE(path_->window_bytes(), 20'000U + 1'300'000'000U / 50'000U);
+}
+
+TEST_F(PathTest, PacesItsAsks) {
+  feed(10'000'000, 20ms, 5s);
+  while (const std::uint32_t slices = path_->slices_allowed(now_, slice_bytes))
+    path_->on_ask(now_, std::uint64_t{slices} * path_->ip_bytes(slice_bytes));
+  if (path_->window_is_open(slice_bytes)) {
+    EXPECT_GT(path_->next_ask(), now_);
+    EXPECT_EQ(path_->slices_allowed(path_->next_ask() - 1ns, slice_bytes), 0U);
+    EXPECT_GT(path_->slices_allowed(path_->next_ask(), slice_bytes), 0U);
+  }
+}
+
+TEST_F(PathTest, WaitsForAllThatIsInFlightBeforeItsAnswer) {
+  EXPECT_EQ(path_->answer_time(), path_->rtt().probe_timeout());
+  feed(1'000'000, 20ms, 5s);
+  const std::chrono::duration<double> draining = path_->answer_time() - path_->rtt().probe_timeout();
+  const auto rate = static_cast<double>(path_->controller().estimated_rate());
+  EXPECT_NEAR(draining.count(), static_cast<double>(path_->in_flight()) / rate, 0.001);
+  path_->on_ask(now_, 100'000'000);
+  EXPECT_LE(path_->answer_time() - path_->rtt().probe_timeout(), 1s);
+}
+
+TEST_F(PathTest, ACookieIsRenewedAtHalfItsLifeAndThenDies) {
+  EXPECT_EQ(path_->cookie(now_), Cookie{});
+  EXPECT_TRUE(path_->cookie_is_due(now_));
+  path_->set_cookie(test::cookie_of(5), now_, 100s);
+  EXPECT_EQ(path_->cookie_renewal(), now_ + 50s);
+  EXPECT_FALSE(path_->cookie_is_due(now_ + 50s - 1ns));
+  EXPECT_TRUE(path_->cookie_is_due(now_ + 50s));
+  EXPECT_EQ(path_->cookie(now_ + 100s - 1ns), test::cookie_of(5));
+  EXPECT_EQ(path_->cookie(now_ + 100s), Cookie{});
+}
+
+}  // namespace
+}  // namespace rgtp::packet
