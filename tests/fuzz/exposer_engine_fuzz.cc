@@ -186,6 +186,7 @@ class Exposer {
     // Every surface has the same bytes, so any of them tells what is right.
     REQUIRE(data->chunk.value < 3);
     const auto length = static_cast<std::uint16_t>(sent.payload.size());
+    REQUIRE(data->slice < slices_of(stores_[0]->manifest(), data->chunk, length));
     const auto right = test::slice_of(*stores_[0], data->chunk, data->slice, length);
     REQUIRE(std::ranges::equal(sent.payload, right));
   }

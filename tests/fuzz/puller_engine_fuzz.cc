@@ -108,6 +108,7 @@ class Puller {
     data.chunk = ChunkIndex{flags % 6U};
     data.slice = static_cast<std::uint16_t>(input.byte() % 12);
     data.service_delay = input.byte();
+    if (flags >= 250) data.slice = input.word();
     if (flags == 255) data.ask *= 0x1234567;
     std::vector<std::byte> payload(slice_bytes_);
     if (data.chunk.value < 5) payload = test::slice_of(*store_, data.chunk, data.slice, slice_bytes_);

@@ -130,6 +130,12 @@ TEST_F(BbrLikeTest, TheWindowIsNeverBelowFourSlices) {
   EXPECT_GE(controller_->window_bytes(), 4U * slice_bytes);
   run(2000, 1ms, 60s);
   EXPECT_GE(smallest_window_, 4U * slice_bytes);
+  // Not even where it looks at the round trip with half a product, which is less than a slice here.
+  controller_ = make_bbr_like(slice_bytes);
+  run(100'000, 10ms, 5s);
+  smallest_window_ = ~std::uint64_t{0};
+  run(100'000, 20ms, 20s);
+  EXPECT_EQ(smallest_window_, 4U * slice_bytes);
 }
 
 TEST_F(BbrLikeTest, ForgetsARateThatThePathNoLongerHas) {

@@ -180,6 +180,16 @@ TEST_F(PathTest, APathOfAnInstantIsBoundByTheReceiveBuffer) {
   EXPECT_LE(path_->window_bytes(), 20'000U + 1'300'000'000U / 50'000U);
 }
 
+TEST_F(PathTest, ATrainIsAtMostAQuarterOfTheWindow) {
+  make(100'000);
+  feed(1'000'000'000, 20us, 1s);
+  longest_train_ = 0;
+  feed(1'000'000'000, 20us, 100ms);
+  // A millisecond of the rate would be a megabyte.
+  EXPECT_LE(longest_train_ * path_->ip_bytes(slice_bytes), path_->window_bytes() / 4);
+  EXPECT_GE(longest_train_, 4U);
+}
+
 TEST_F(PathTest, PacesItsAsks) {
   feed(10'000'000, 20ms, 5s);
   while (const std::uint32_t slices = path_->slices_allowed(now_, slice_bytes))

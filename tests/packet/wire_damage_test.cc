@@ -182,7 +182,10 @@ TEST(WireLimits, PullAsksForNoMoreThanOneSegmentedSend) {
   // 7 x 9,000 = 63,000 and 8 x 9,000 = 72,000.
   EXPECT_TRUE(pull_parses(test::datagram_of(pull_of(8968, {{ChunkIndex{0}, 0, 7}}))));
   EXPECT_FALSE(pull_parses(test::datagram_of(pull_of(8968, {{ChunkIndex{0}, 0, 8}}))));
-  // One byte decides: 27 x (2,393 + 32) = 65,475, 21 x (3,086 + 32) = 65,478, 11 x (5,921 + 32) = 65,483.
+  // 16 x (4,060 + 32) = 65,472 and 16 x (4,061 + 32) = 65,488, one byte too many.
+  EXPECT_TRUE(pull_parses(test::datagram_of(pull_of(4060, {{ChunkIndex{0}, 0, 16}}))));
+  EXPECT_FALSE(pull_parses(test::datagram_of(pull_of(4061, {{ChunkIndex{0}, 0, 16}}))));
+  // 11 x (5,921 + 32) = 65,483 and 11 x (5,922 + 32) = 65,494.
   EXPECT_TRUE(pull_parses(test::datagram_of(pull_of(5921, {{ChunkIndex{0}, 0, 11}}))));
   EXPECT_FALSE(pull_parses(test::datagram_of(pull_of(5922, {{ChunkIndex{0}, 0, 11}}))));
 }
