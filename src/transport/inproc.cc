@@ -21,9 +21,14 @@ class Listener {
 // Surfaces by id; any thread.
 class Table {
  public:
+  struct Known {
+    EventLoop* loop;  // there for as long as the listener is known
+    const Listener* listener;
+    std::weak_ptr<Listener> weak;
+  };
   struct Entry {
     std::shared_ptr<const Store> store;
-    std::vector<std::pair<EventLoop*, std::weak_ptr<Listener>>> listeners;
+    std::vector<Known> listeners;
   };
 
   bool add(const SurfaceId& id, std::shared_ptr<const Store> store) {
@@ -36,22 +41,25 @@ class Table {
     const std::lock_guard lock(mutex_);
     const auto found = entries_.find(id);
     if (found == entries_.end()) return nullptr;
-    auto& listeners = found->second.listeners;
-    std::erase_if(listeners, [](const auto& known) { return known.second.expired(); });
-    listeners.emplace_back(&loop, listener);
+    found->second.listeners.push_back({&loop, listener.get(), listener});
     return found->second.store;
+  }
+
+  // On the listener's loop, which may go afterwards: nothing is posted there any more.
+  void forget(const SurfaceId& id, const Listener* listener) {
+    const std::lock_guard lock(mutex_);
+    const auto found = entries_.find(id);
+    if (found == entries_.end()) return;
+    std::erase_if(found->second.listeners, [&](const auto& known) { return known.listener == listener; });
   }
 
   void withdraw(const SurfaceId& id) {
     const std::lock_guard lock(mutex_);
     const auto found = entries_.find(id);
-    for (const auto& [loop, listener] : found->second.listeners) {
-      // A listener that is alive has its loop alive.
-      if (const auto alive = listener.lock())
-        (void)loop->post([listener = listener] {
-          if (const auto still = listener.lock()) still->on_withdrawn();
-        });
-    }
+    for (const auto& known : found->second.listeners)
+      (void)known.loop->post([weak = known.weak] {
+        if (const auto listener = weak.lock()) listener->on_withdrawn();
+      });
     entries_.erase(found);
   }
 
@@ -84,7 +92,10 @@ class InprocPull : public Listener, public std::enable_shared_from_this<InprocPu
     if (waiting_) post_step(&InprocPull::copy_next);
     waiting_ = false;
   }
-  void cancel() { sink_ = nullptr; }
+  void cancel() {
+    sink_ = nullptr;
+    table_->forget(id_, this);
+  }
 
   void on_withdrawn() override {
     if (sink_ == nullptr || done_) return;
