@@ -259,7 +259,8 @@ std::size_t PullerEngine::poll_transmit(TimePoint now, std::span<std::byte> out)
 }
 
 TimePoint PullerEngine::next_hello() const {
-  const Duration backoff = first_hello_interval * (std::int64_t{1} << std::min(hellos_unanswered_, 8U));
+  const std::uint32_t doublings = std::min(std::max(hellos_unanswered_, 1U) - 1, 8U);
+  const Duration backoff = first_hello_interval * (std::int64_t{1} << doublings);
   const Duration interval =
       std::min(backoff, endings_.is_suspicious() ? Endings::suspicion_interval : max_hello_interval);
   const TimePoint again = hello_sent_ ? *hello_sent_ + interval : TimePoint::min();

@@ -31,7 +31,9 @@ TEST_F(PullerGreeting, SaysHelloAgainEverLessOften) {
     wait();
     ASSERT_TRUE(hello_sent());
     ++hellos;
-    EXPECT_GE(now_ - before, 200ms);
+    if (hellos == 2) {
+      EXPECT_EQ(now_ - before, 200ms);
+    }
     EXPECT_GE(now_ - before, last);
     EXPECT_LE(now_ - before, 2s);
     last = now_ - before;
