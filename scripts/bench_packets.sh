@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Measures pulls by packets beside TCP (iperf3) and a plain copy in the same run, over loopback and over a veth pair
-# with real MTU-1500 frames, in network namespaces of its own. Prints the README's table. Needs root.
+# Measures pulls by packets beside TCP (iperf3) in the same run, over loopback and over a veth pair with real MTU-1500
+# frames, in network namespaces of its own. Prints the README's table. Needs root.
 #   scripts/bench_packets.sh [MIB] [ROUNDS]     1024 and 5 by default
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -4,7 +4,6 @@
 
 #include <rgtp/exposer.h>
 
-#include "transport/default_transports.h"
 #include "transport/expose_job.h"
 #include "transport/exposer_core.h"
 
@@ -106,16 +105,9 @@ const Manifest& Surface::manifest() const { return surface_->manifest(); }
 Stats Surface::stats() const { return surface_->stats(); }
 
 Result<Exposer> Exposer::open(ExposerOptions options) {
-  auto loop = std::move(options.loop);
-  if (loop == nullptr) {
-    auto spawned = EventLoop::spawn();
-    if (!spawned) return fail(std::move(spawned).error());
-    loop = std::move(*spawned);
-  }
-  auto transports = transport::transports_or_default(std::move(options.transports), options.log);
-  auto core = transport::share_on_loop(
-      *loop, std::make_unique<transport::ExposerCore>(*loop, std::move(transports), std::move(options.log)));
-  return Exposer(std::move(loop), std::move(core));
+  auto opened = transport::open_core<transport::ExposerCore>(std::move(options));
+  if (!opened) return fail(std::move(opened).error());
+  return Exposer(std::move(opened->loop), std::move(opened->core));
 }
 
 Exposer::Exposer(std::shared_ptr<EventLoop> loop, std::shared_ptr<transport::ExposerCore> core)

@@ -6,19 +6,19 @@
 #include <vector>
 
 #include <rgtp/event_loop.h>
-#include <rgtp/log.h>
 #include <rgtp/transport.h>
+
+#include "transport/default_transports.h"
 
 namespace rgtp::transport {
 
 class HandleCore {
  public:
-  HandleCore(EventLoop& loop, std::vector<std::shared_ptr<Transport>> transports, Log log)
-      : loop_(loop), transports_(std::move(transports)), log_(std::move(log)) {}
+  HandleCore(EventLoop& loop, std::vector<std::shared_ptr<Transport>> transports)
+      : loop_(loop), transports_(std::move(transports)) {}
 
   EventLoop& loop() { return loop_; }
   const std::vector<std::shared_ptr<Transport>>& transports() const { return transports_; }
-  const Log& log() const { return log_; }
 
   // Loop's thread: before the first use of a transport there.
   void attach() {
@@ -29,7 +29,6 @@ class HandleCore {
  private:
   EventLoop& loop_;
   std::vector<std::shared_ptr<Transport>> transports_;
-  Log log_;
   std::vector<std::shared_ptr<void>> attachments_;  // go first
 };
 
@@ -41,6 +40,25 @@ std::shared_ptr<T> share_on_loop(EventLoop& loop, std::unique_ptr<T> object) {
     // On a closed loop nothing of the object's is left to end: it goes here.
     (void)loop.post([doomed] {});
   });
+}
+
+// What Exposer::open() and Puller::open() share: the loop that was given or a new one, and a core on it.
+template <class Core>
+struct Opened {
+  std::shared_ptr<EventLoop> loop;
+  std::shared_ptr<Core> core;
+};
+template <class Core, class Options>
+[[nodiscard]] Result<Opened<Core>> open_core(Options options) {
+  std::shared_ptr<EventLoop> loop = std::move(options.loop);
+  if (loop == nullptr) {
+    auto spawned = EventLoop::spawn();
+    if (!spawned) return fail(std::move(spawned).error());
+    loop = std::move(*spawned);
+  }
+  auto transports = transports_or_default(std::move(options.transports), options.log);
+  auto core = share_on_loop(*loop, std::make_unique<Core>(*loop, std::move(transports)));
+  return Opened<Core>{std::move(loop), std::move(core)};
 }
 
 }  // namespace rgtp::transport

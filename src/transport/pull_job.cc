@@ -101,6 +101,7 @@ void PullJob::try_next_transport() {
       reasons_.push_back(name + ": it does not reach locators of this kind");
       continue;
     }
+    adopted_ = false;
     state_.emplace(
         core::PullState::Options{
             .range = options_.range,

@@ -1,7 +1,6 @@
 // Puller and Pull: the handles.
 #include <rgtp/puller.h>
 
-#include "transport/default_transports.h"
 #include "transport/pull_job.h"
 
 namespace rgtp {
@@ -34,16 +33,9 @@ std::string Pull::transport() const { return job_->transport(); }
 Stats Pull::stats() const { return job_->stats(); }
 
 Result<Puller> Puller::open(PullerOptions options) {
-  auto loop = std::move(options.loop);
-  if (loop == nullptr) {
-    auto spawned = EventLoop::spawn();
-    if (!spawned) return fail(std::move(spawned).error());
-    loop = std::move(*spawned);
-  }
-  auto transports = transport::transports_or_default(std::move(options.transports), options.log);
-  auto core = transport::share_on_loop(
-      *loop, std::make_unique<transport::PullerCore>(*loop, std::move(transports), std::move(options.log)));
-  return Puller(std::move(loop), std::move(core));
+  auto opened = transport::open_core<transport::PullerCore>(std::move(options));
+  if (!opened) return fail(std::move(opened).error());
+  return Puller(std::move(opened->loop), std::move(opened->core));
 }
 
 Puller::Puller(std::shared_ptr<EventLoop> loop, std::shared_ptr<transport::PullerCore> core)
