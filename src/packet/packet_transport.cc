@@ -5,6 +5,7 @@
 #include <rgtp/transports.h>
 
 #include "core/heap_region.h"
+#include "packet/host_lookup.h"
 #include "packet/socket_address.h"
 #include "packet/udp_exposer.h"
 #include "packet/udp_path.h"
@@ -22,6 +23,7 @@ class LoopState {
   LoopState(const UdpOptions& options, EventLoop& loop) : options_(options), loop_(loop) {}
 
   EventLoop& loop() { return loop_; }
+  Duration idle_timeout() const { return options_.idle_timeout; }
   Result<std::shared_ptr<UdpExposer>> exposer() {
     if (exposer_ != nullptr) return exposer_;
     auto opened = UdpExposer::open(options_, loop_, batch_);
@@ -83,8 +85,7 @@ class UdpFetch : public Fetch, public Sink, public std::enable_shared_from_this<
       addresses_ = {*ip};
       return try_next();
     }
-    resolve_host();
-    return {};
+    return look_up_host();
   }
   void stop() {
     if (engine_ != nullptr) path_->remove(std::exchange(engine_, nullptr));
@@ -115,16 +116,17 @@ class UdpFetch : public Fetch, public Sink, public std::enable_shared_from_this<
   Observer& observer() override { return sink_.observer(); }
 
  private:
-  void resolve_host() {
-    auto found = std::make_shared<Result<std::vector<Address>>>();
-    state_->loop().offload([found, where = where_] { *found = resolve(where.host, where.port); },
-                           [found, weak = weak_from_this()] {
-                             const auto self = weak.lock();
-                             if (self == nullptr) return;
-                             if (*found) self->addresses_ = std::move(**found);
-                             auto tried = *found ? self->try_next() : Result<void>(fail(found->error()));
-                             if (!tried) self->sink_.on_end(fail(std::move(tried).error()));
-                           });
+  Result<void> look_up_host() {
+    auto started =
+        HostLookup::start(state_->loop(), where_.host, where_.port,
+                          state_->loop().now() + state_->idle_timeout(), [this](HostLookup::Addresses found) {
+                            if (found) addresses_ = std::move(*found);
+                            auto tried = found ? try_next() : Result<void>(fail(found.error()));
+                            if (!tried) sink_.on_end(fail(std::move(tried).error()));
+                          });
+    if (!started) return fail(std::move(started).error());
+    lookup_ = std::move(*started);
+    return {};
   }
 
   Result<void> try_next() {
@@ -143,6 +145,7 @@ class UdpFetch : public Fetch, public Sink, public std::enable_shared_from_this<
   std::vector<Address> addresses_;
   std::size_t next_address_ = 0;
   bool answered_ = false;
+  std::unique_ptr<HostLookup> lookup_;
   std::shared_ptr<UdpPath> path_;
   PullerEngine* engine_ = nullptr;
 };

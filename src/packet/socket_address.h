@@ -35,7 +35,8 @@ std::string host_text(const Address& address);
 std::optional<Address> parse_ip(std::string_view text);
 // "ADDRESS:PORT" or "[ADDRESS]:PORT", as --bind takes it; invalid_argument otherwise.
 [[nodiscard]] Result<Address> parse_bind(std::string_view text);
-// Every address of a host name, by the system's resolver, which blocks: on a worker thread. host_not_found.
+// Every address of a host name, by the system's resolver, which blocks: for HostLookup's thread.
+// host_not_found.
 [[nodiscard]] Result<std::vector<Address>> resolve(const std::string& host, std::uint16_t port);
 // The address that packets to far away would carry; nothing where there is no default route. Sends nothing.
 std::optional<Address> default_route_address();

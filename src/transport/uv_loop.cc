@@ -4,6 +4,7 @@
 #include <cstring>
 #include <deque>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -265,7 +266,13 @@ class UvWatch : public Watch {
 Result<std::shared_ptr<UvLoop>> UvLoop::spawn() {
   auto state = std::make_shared<State>();
   if (auto opened = state->open(); !opened) return fail(std::move(opened).error());
-  state->thread = std::thread([state] { state->run(); });
+  try {
+    state->thread = std::thread([state] { state->run(); });
+  } catch (const std::system_error& error) {
+    state->stop();
+    state->run();
+    return fail(Errc::io_error, std::string("cannot make a thread for an event loop: ") + error.what());
+  }
   state->thread_id = state->thread.get_id();
   return std::shared_ptr<UvLoop>(new UvLoop(std::move(state)), &UvLoop::end);
 }

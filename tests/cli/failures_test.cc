@@ -3,11 +3,15 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
+#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <grp.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "cli/command_fixture.h"
@@ -162,6 +166,56 @@ TEST_F(Failures, FullDisk) {
   EXPECT_THAT(pull.errors, HasSubstr("needs 4000000 bytes"));
   EXPECT_THAT(pull.errors, HasSubstr("make room"));
   EXPECT_THAT(names_in("small"), IsEmpty());
+}
+
+// A name server that takes questions and never answers, and a child whose only one it is.
+class SilentNameServer {
+ public:
+  SilentNameServer() : socket_(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(53);
+    inet_pton(AF_INET, "127.77.77.77", &address.sin_addr);
+    bound_ = bind(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  }
+  ~SilentNameServer() { close(socket_); }
+
+  // In the child: a mount namespace of its own, which goes with it.
+  bool prepare() const {
+    std::ofstream("resolv.conf") << "nameserver 127.77.77.77\noptions timeout:9 attempts:3\n";
+    return bound_ && unshare(CLONE_NEWNS) == 0 &&
+           mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+           mount("resolv.conf", "/etc/resolv.conf", nullptr, MS_BIND, nullptr) == 0;
+  }
+
+ private:
+  int socket_;
+  bool bound_ = false;
+};
+
+TEST_F(Failures, ANameServerThatNeverAnswersIsTimedOut) {
+  const SilentNameServer server;
+  const auto began = ChildProcess::Clock::now();
+  const Ended pull = run({"pull", "rgtp://silent.example:9/" + some_id, "-o", "out", "--timeout", "1"},
+                         {.prepare = [&] { return server.prepare(); }});
+  if (pull.code == ChildProcess::not_prepared)
+    GTEST_SKIP() << "this root may not mount a file or take port 53";
+  EXPECT_EQ(pull.code, exit_code::timed_out) << pull.errors;
+  EXPECT_THAT(pull.errors, HasSubstr("'silent.example'"));
+  EXPECT_LT(ChildProcess::Clock::now() - began, std::chrono::seconds(4));
+}
+
+TEST_F(Failures, SigtermEndsAPullThatStillLooksUpItsHost) {
+  const SilentNameServer server;
+  const auto pull = start({"pull", "rgtp://silent.example:9/" + some_id, "-o", "out"},
+                          {.prepare = [&] { return server.prepare(); }});
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  const auto began = ChildProcess::Clock::now();
+  pull->send_signal(SIGTERM);
+  const int code = pull->wait();
+  if (code == ChildProcess::not_prepared) GTEST_SKIP() << "this root may not mount a file or take port 53";
+  EXPECT_EQ(code, exit_code::terminated) << pull->errors();
+  EXPECT_LT(ChildProcess::Clock::now() - began, std::chrono::seconds(2));
 }
 
 TEST_F(Failures, FullDiskBehindStdout) {
