@@ -106,9 +106,7 @@ Result<void> ExposeJob::tag_piece(std::uint32_t first_chunk, std::uint32_t end_c
 
 void ExposeJob::finish(Result<void> result) {
   if (!result) return pending_->resolve(fail(std::move(result).error()));
-  auto loop = loop_.lock();
-  if (loop == nullptr || core_->is_closed()) return;
-  pending_->resolve(core_->offer(std::move(loop), store_, options_.route));
+  core_->hand_over(loop_, store_, options_.route, *pending_);
 }
 
 }  // namespace rgtp::transport

@@ -28,6 +28,7 @@ Pending<Surface> ExposerCore::expose(const std::shared_ptr<EventLoop>& loop, Sou
 
 void ExposerCore::close() {
   gate_->close();
+  const std::lock_guard no_hand_over(handing_over_);
   std::vector<std::shared_ptr<detail::PendingState<Surface>>> pending;
   {
     const std::lock_guard lock(mutex_);
@@ -46,6 +47,13 @@ Result<std::shared_ptr<Region>> ExposerCore::allocate(const Manifest& manifest, 
   for (const auto& transport : transports())
     if (route.allows(transport->name())) return transport->allocate(manifest, Access::owner());
   return fail(Errc::no_route, "this exposer has no transport called '" + route.to_string() + "'");
+}
+
+void ExposerCore::hand_over(const std::weak_ptr<EventLoop>& loop, std::shared_ptr<core::SurfaceStore> store,
+                            const Route& route, detail::PendingState<Surface>& pending) {
+  const std::lock_guard handing_over(handing_over_);
+  if (is_closed()) return;
+  if (auto held = loop.lock()) pending.resolve(offer(std::move(held), std::move(store), route));
 }
 
 Result<Surface> ExposerCore::offer(std::shared_ptr<EventLoop> loop, std::shared_ptr<core::SurfaceStore> store,

@@ -42,18 +42,24 @@ class ExposerCore : public HandleCore, public std::enable_shared_from_this<Expos
 
   // Any thread. `loop` is what the Surface will hold.
   Pending<Surface> expose(const std::shared_ptr<EventLoop>& loop, Source source, ExposeOptions options);
-  // The Exposer goes: what is not finished is cancelled.
+  // The Exposer goes: what is not finished is cancelled. Waits for a hand-over that is under way.
   void close();
   bool is_closed() const;
 
-  // Loop's thread: offers a finished store on every transport that the route allows.
-  [[nodiscard]] Result<Surface> offer(std::shared_ptr<EventLoop> loop,
-                                      std::shared_ptr<core::SurfaceStore> store, const Route& route);
+  // Loop's thread: offers a finished store on every transport that the route allows, and hands the Surface
+  // over, unless the Exposer went. While it holds the loop the Exposer stays, so that the loop's last holder
+  // is a handle of the user's and never this very thread, which could not be joined then.
+  void hand_over(const std::weak_ptr<EventLoop>& loop, std::shared_ptr<core::SurfaceStore> store,
+                 const Route& route, detail::PendingState<Surface>& pending);
   // The transport that provides memory.
   [[nodiscard]] Result<std::shared_ptr<Region>> allocate(const Manifest& manifest, const Route& route);
 
  private:
+  [[nodiscard]] Result<Surface> offer(std::shared_ptr<EventLoop> loop,
+                                      std::shared_ptr<core::SurfaceStore> store, const Route& route);
+
   const std::shared_ptr<detail::CallbackGate> gate_ = std::make_shared<detail::CallbackGate>();
+  std::recursive_mutex handing_over_;  // recursive: a result that nobody takes may hold the Exposer
   mutable std::mutex mutex_;
   bool closed_ = false;
   std::vector<std::shared_ptr<detail::PendingState<Surface>>> pending_;

@@ -22,6 +22,8 @@ struct TransportUnderTest {
       make;
   // A locator of this transport for a surface that nobody exposes, at the place where `like` is exposed.
   std::function<Locator(const Locator& like)> unknown;
+
+  friend void PrintTo(const TransportUnderTest& transport, std::ostream* out) { *out << transport.name; }
 };
 
 class Conformance : public testing::TestWithParam<TransportUnderTest> {
