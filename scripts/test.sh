@@ -41,6 +41,18 @@ build() { # build PRESET [TARGET...]: quiet unless it fails
   fi
   rm -f "$log"
 }
+run_tests() { # run_tests LINES PRESET OPTION...: the summary's last LINES, or all that a failure has to say
+  local log lines=$1 preset=$2
+  shift 2
+  log=$(mktemp)
+  if ! ctest --preset "$preset" -j "$jobs" --output-on-failure "$@" >"$log" 2>&1; then
+    grep -vE '^ *(Start +)?[0-9]+/?[0-9]*:? .*(Test|Passed|Start)' "$log" | head -n 300
+    rm -f "$log"
+    return 1
+  fi
+  tail -n "$lines" "$log"
+  rm -f "$log"
+}
 # The files that the newest commit changed, or all where there is no earlier one or --full asks for it.
 changed_sources() {
   if [ "$full" = no ] && git rev-parse -q --verify HEAD~1 >/dev/null 2>&1; then
@@ -59,7 +71,7 @@ git ls-files '*.h' '*.cc' | xargs clang-format --dry-run -Werror
 begin_stage "ASan+UBSan: build"
 build asan
 begin_stage "ASan+UBSan: tests"
-RGTP_SIM_SEEDS=${RGTP_SIM_SEEDS:-50} ctest --preset asan -j "$jobs" -LE "net|project|fuzz" --output-on-failure | tail -n 25
+RGTP_SIM_SEEDS=${RGTP_SIM_SEEDS:-50} run_tests 25 asan -LE "net|project|fuzz"
 
 begin_stage "clang-tidy"
 # The ASan build's compile commands: made by clang, so clang-tidy understands every flag.
@@ -85,7 +97,7 @@ done
 begin_stage "TSan: build"
 build tsan
 begin_stage "TSan: threaded tests"
-ctest --preset tsan -j "$jobs" -L threaded --output-on-failure | tail -n 15
+run_tests 15 tsan -L threaded
 
 begin_stage "outside consumer"
 scripts/test_consumer.sh
@@ -95,7 +107,7 @@ build release
 if [ "$full" = yes ]; then
   begin_stage "long campaigns"
   RGTP_SIM_SEEDS=1000 build/release/tests/sim/sim_test --gtest_filter='Campaign.*' --gtest_brief=1
-  RGTP_NET_MIB=1024 ctest --preset release -L net -j 1 --output-on-failure | tail -n 15
+  RGTP_NET_MIB=1024 ctest --preset release -L net -j 1 --verbose | grep -E 'MB/s|KiB of|FAILED|SKIP|tests passed'
 fi
 
 begin_stage "release: the whole plain suite"
