@@ -66,10 +66,11 @@ Result<ChunkVerdict> PullState::on_chunk(ChunkIndex chunk) {
   return ChunkVerdict::good;
 }
 
-void PullState::on_adopted(ChunkIndex chunk) {
-  if (!extent_->chunks.contains(chunk) || is_there(chunk)) return;
+bool PullState::on_adopted(ChunkIndex chunk) {
+  if (!extent_->chunks.contains(chunk) || is_there(chunk)) return false;
   mark(chunk);
   observer_.on_event(event::ChunkAdopted{chunk, static_cast<std::uint32_t>(extent_->clip(chunk).length)});
+  return true;
 }
 
 void PullState::mark(ChunkIndex chunk) {

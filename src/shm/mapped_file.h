@@ -76,7 +76,8 @@ class OutputFile : public Region {
 
   // Gives the file its name, atomically: replacing what is there (a symbolic link itself, not what it points
   // to), or already_exists under IfExists::refuse. Once; where it failed it may be tried again. It does not
-  // wait for the disk: a power failure may still take the file.
+  // wait for the disk: after a power failure the file may be gone, or have its name and size and hold zeros,
+  // and what it replaced is gone then.
   [[nodiscard]] Result<void> commit();
 
  private:

@@ -13,12 +13,7 @@ namespace transport {
 
 Pending<Surface> ExposerCore::expose(const std::shared_ptr<EventLoop>& loop, Source source,
                                      ExposeOptions options) {
-  auto state = std::make_shared<detail::PendingState<Surface>>(this->loop(), gate_);
-  {
-    const std::lock_guard lock(mutex_);
-    std::erase_if(pending_, [](const auto& known) { return known->finished(); });
-    pending_.push_back(state);
-  }
+  auto state = pending_.add(this->loop(), gate_);
   auto job =
       std::make_shared<ExposeJob>(shared_from_this(), loop, std::move(source), std::move(options), state);
   auto posted = this->loop().post([job = std::move(job)] { job->start(); });
@@ -28,14 +23,11 @@ Pending<Surface> ExposerCore::expose(const std::shared_ptr<EventLoop>& loop, Sou
 
 void ExposerCore::close() {
   gate_->close();
-  const std::lock_guard no_hand_over(handing_over_);
-  std::vector<std::shared_ptr<detail::PendingState<Surface>>> pending;
   {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard no_hand_over(mutex_);
     closed_ = true;
-    pending.swap(pending_);
   }
-  for (const auto& state : pending) state->abandon();
+  pending_.abandon_all();
 }
 
 bool ExposerCore::is_closed() const {
@@ -51,8 +43,8 @@ Result<std::shared_ptr<Region>> ExposerCore::allocate(const Manifest& manifest, 
 
 void ExposerCore::hand_over(const std::weak_ptr<EventLoop>& loop, std::shared_ptr<core::SurfaceStore> store,
                             const Route& route, detail::PendingState<Surface>& pending) {
-  const std::lock_guard handing_over(handing_over_);
-  if (is_closed()) return;
+  const std::lock_guard handing_over(mutex_);
+  if (closed_) return;
   if (auto held = loop.lock()) pending.resolve(offer(std::move(held), std::move(store), route));
 }
 

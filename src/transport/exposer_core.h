@@ -10,6 +10,7 @@
 #include "core/counters.h"
 #include "core/surface_store.h"
 #include "transport/handle_core.h"
+#include "transport/pending_list.h"
 
 namespace rgtp::transport {
 
@@ -59,10 +60,9 @@ class ExposerCore : public HandleCore, public std::enable_shared_from_this<Expos
                                       std::shared_ptr<core::SurfaceStore> store, const Route& route);
 
   const std::shared_ptr<detail::CallbackGate> gate_ = std::make_shared<detail::CallbackGate>();
-  std::recursive_mutex handing_over_;  // recursive: a result that nobody takes may hold the Exposer
-  mutable std::mutex mutex_;
+  PendingList<Surface> pending_;
+  mutable std::recursive_mutex mutex_;  // recursive: a result that nobody takes may hold the Exposer
   bool closed_ = false;
-  std::vector<std::shared_ptr<detail::PendingState<Surface>>> pending_;
 };
 
 }  // namespace rgtp::transport

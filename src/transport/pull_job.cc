@@ -20,17 +20,8 @@ void PullJob::start() {
   });
 }
 
-template <class State>
-std::shared_ptr<State> PullJob::make_pending(std::vector<std::shared_ptr<State>>& all) {
-  auto state = std::make_shared<State>(core_->loop(), gate_);
-  const std::lock_guard lock(mutex_);
-  std::erase_if(all, [](const auto& known) { return known->finished() && known.use_count() == 1; });
-  all.push_back(state);
-  return state;
-}
-
 Pending<View> PullJob::complete() {
-  auto state = make_pending(complete_states_);
+  auto state = completes_.add(core_->loop(), gate_);
   if (is_windowed()) {
     state->resolve(
         fail(Errc::invalid_argument,
@@ -46,7 +37,7 @@ Pending<View> PullJob::complete() {
 }
 
 Pending<std::optional<View>> PullJob::next() {
-  auto state = make_pending(next_states_);
+  auto state = nexts_.add(core_->loop(), gate_);
   run([this, state] {
     next_waiters_.push_back(state);
     serve_waiters();
@@ -66,15 +57,8 @@ std::string PullJob::transport() const {
 
 void PullJob::cancel() {
   gate_->close();
-  std::vector<std::shared_ptr<NextState>> nexts;
-  std::vector<std::shared_ptr<CompleteState>> completes;
-  {
-    const std::lock_guard lock(mutex_);
-    nexts.swap(next_states_);
-    completes.swap(complete_states_);
-  }
-  for (const auto& state : nexts) state->abandon();
-  for (const auto& state : completes) state->abandon();
+  nexts_.abandon_all();
+  completes_.abandon_all();
   run([this] {
     if (!ended_) ended_ = fail(Errc::cancelled, "the pull was cancelled");
     fetch_.reset();
@@ -109,10 +93,7 @@ void PullJob::try_next_transport() {
             .max_size = is_windowed() || !options_.into.empty() ? whole : options_.max_size,
             .window_bytes = is_windowed() ? options_.window_bytes : whole},
         counters_);
-    {
-      const std::lock_guard lock(mutex_);
-      transport_ = name;
-    }
+    trying_ = name;
     auto fetch = transport->pull(locator_, *this, core_->loop());
     if (fetch) {
       fetch_ = std::move(*fetch);
@@ -132,7 +113,7 @@ void PullJob::fall_back(Error error) {
       [&](const auto& next) { return options_.route.allows(next->name()) && next->can_reach(locator_); });
   const bool first_chunk_came = state_->progress().bytes > 0;
   if (!more || first_chunk_came) return finish(fail(std::move(error)));
-  reasons_.push_back(transport() + ": " + error.message());
+  reasons_.push_back(trying_ + ": " + error.message());
   run([this] {
     if (ended_) return;
     fetch_.reset();
@@ -155,36 +136,48 @@ Result<void> PullJob::on_manifest(const Manifest& manifest) {
     manifest_ = manifest;
   }
   auto extent = state_->begin(manifest);
-  Result<void> ready = extent ? set_storage(*extent) : Result<void>(fail(std::move(extent).error()));
-  if (!ready) {
-    finish(ready);
-    return ready;
+  Result<void> ready = extent ? make_storage(*extent) : Result<void>(fail(std::move(extent).error()));
+  if (!ready) finish(ready);
+  return ready;
+}
+
+Result<void> PullJob::make_storage(const core::PullExtent& extent) {
+  if (!options_.into.empty()) {
+    create_output(extent);
+  } else if (is_windowed()) {
+    use(core::store_in_window(extent));
+  } else {
+    auto region = core::HeapRegion::make(extent.range.length);
+    if (!region) return fail(std::move(region).error());
+    use(core::store_in_region(extent, std::move(*region)));
   }
-  after_chunk();  // an empty range is complete already
   return {};
 }
 
-Result<void> PullJob::set_storage(const core::PullExtent& extent) {
-  if (is_windowed()) {
-    state_->use(core::store_in_window(extent));
-    return {};
-  }
-  std::shared_ptr<Region> region;
-  if (options_.into.empty()) {
-    auto heap = core::HeapRegion::make(extent.range.length);
-    if (!heap) return fail(std::move(heap).error());
-    region = std::move(*heap);
-  } else {
-    auto created = shm::OutputFile::create(options_.into, extent.range.length, options_.if_exists);
-    if (!created) return fail(std::move(created).error());
-    region = output_ = std::move(*created);
-  }
-  state_->use(core::store_in_region(extent, std::move(region)));
-  return {};
+// Taking space on a disk may last: a worker does it, and until then nothing is wanted.
+void PullJob::create_output(const core::PullExtent& extent) {
+  auto created = std::make_shared<Result<std::shared_ptr<shm::OutputFile>>>();
+  core_->loop().offload(
+      [created, into = options_.into, size = extent.range.length, if_exists = options_.if_exists] {
+        *created = shm::OutputFile::create(into, size, if_exists);
+      },
+      [self = shared_from_this(), created, extent, attempt = next_transport_] {
+        if (self->ended_ || self->next_transport_ != attempt) return;
+        if (!*created) return self->finish(fail(std::move(*created).error()));
+        self->output_ = std::move(**created);
+        self->use(core::store_in_region(extent, self->output_));
+        if (self->fetch_ != nullptr && !self->ended_) self->fetch_->want_changed();
+      });
+}
+
+void PullJob::use(std::unique_ptr<core::PullStorage> storage) {
+  state_->use(std::move(storage));
+  after_chunk();  // an empty range is complete already
 }
 
 bool PullJob::adopt(std::shared_ptr<const Store> store) {
-  if (ended_ || output_ != nullptr || store->mapped().empty()) return ended_.has_value();
+  if (ended_) return true;
+  if (!options_.into.empty() || store->mapped().empty()) return false;
   state_->use(core::store_adopted(*state_->extent(), std::move(store)));
   adopted_ = true;
   return true;
@@ -197,7 +190,7 @@ std::optional<Placement> PullJob::place(ChunkIndex chunk) {
 ChunkVerdict PullJob::on_chunk(ChunkIndex chunk) {
   if (ended_) return ChunkVerdict::good;
   if (adopted_) {
-    state_->on_adopted(chunk);
+    if (!state_->on_adopted(chunk)) return ChunkVerdict::good;
   } else {
     auto verdict = state_->on_chunk(chunk);
     if (!verdict) {
@@ -207,6 +200,7 @@ ChunkVerdict PullJob::on_chunk(ChunkIndex chunk) {
     if (*verdict == ChunkVerdict::again) return ChunkVerdict::again;
   }
   counters_.set_time_to_first_chunk(core_->loop().now() - started_);
+  set_transport();
   if (options_.on_progress) {
     const Progress progress = state_->progress();
     gate_->run([&] { options_.on_progress(progress); });
@@ -215,9 +209,15 @@ ChunkVerdict PullJob::on_chunk(ChunkIndex chunk) {
   return ChunkVerdict::good;
 }
 
+void PullJob::set_transport() {
+  const std::lock_guard lock(mutex_);
+  transport_ = trying_;
+}
+
 void PullJob::after_chunk() {
-  if (!ended_ && state_->complete()) return finish(output_ != nullptr ? output_->commit() : Result<void>());
-  serve_waiters();
+  if (ended_ || !state_->complete()) return serve_waiters();
+  set_transport();
+  finish(output_ != nullptr ? output_->commit() : Result<void>());
 }
 
 void PullJob::finish(Result<void> result) {

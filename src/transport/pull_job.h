@@ -12,6 +12,7 @@
 #include "core/pull_state.h"
 #include "shm/mapped_file.h"
 #include "transport/handle_core.h"
+#include "transport/pending_list.h"
 
 namespace rgtp::transport {
 
@@ -48,14 +49,15 @@ class PullJob : public Sink, public std::enable_shared_from_this<PullJob> {
   using CompleteState = detail::PendingState<View>;
 
   bool is_windowed() const { return options_.order == Order::content && options_.into.empty(); }
-  template <class State>
-  std::shared_ptr<State> make_pending(std::vector<std::shared_ptr<State>>& all);
 
   // The loop's thread.
   void run(const std::function<void()>& step);
   void try_next_transport();
   void fall_back(Error error);
-  Result<void> set_storage(const core::PullExtent& extent);
+  Result<void> make_storage(const core::PullExtent& extent);
+  void create_output(const core::PullExtent& extent);
+  void use(std::unique_ptr<core::PullStorage> storage);
+  void set_transport();
   void after_chunk();
   void finish(Result<void> result);
   void drop_fetch();
@@ -66,12 +68,15 @@ class PullJob : public Sink, public std::enable_shared_from_this<PullJob> {
   const PullOptions options_;
   core::Counters counters_;
   const std::shared_ptr<detail::CallbackGate> gate_ = std::make_shared<detail::CallbackGate>();
+  PendingList<View> completes_;
+  PendingList<std::optional<View>> nexts_;
 
   // The loop's thread alone.
   std::optional<core::PullState> state_;  // anew for every transport tried
   std::shared_ptr<shm::OutputFile> output_;
   std::unique_ptr<Fetch> fetch_;
   std::size_t next_transport_ = 0;
+  std::string trying_;                // the transport before it
   std::vector<std::string> reasons_;  // why routes were not taken
   bool adopted_ = false;
   std::optional<Result<void>> ended_;
@@ -82,8 +87,6 @@ class PullJob : public Sink, public std::enable_shared_from_this<PullJob> {
   mutable std::mutex mutex_;  // for what other threads read
   std::optional<Manifest> manifest_;
   std::string transport_;
-  std::vector<std::shared_ptr<NextState>> next_states_;
-  std::vector<std::shared_ptr<CompleteState>> complete_states_;
 };
 
 }  // namespace rgtp::transport
