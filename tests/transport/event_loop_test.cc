@@ -57,23 +57,29 @@ TEST(EventLoop, MayLoseItsLastHandleOnItsOwnThread) {
   EXPECT_EQ(done.get_future().wait_for(5s), std::future_status::ready);
 }
 
-TEST(EventLoop, ATimerFiresOnceNotBeforeItsTimeAndWithinAMillisecond) {
+TEST(EventLoop, ATimerFiresOnceNotBeforeItsTimeAndLateByLessThanAMillisecond) {
   auto loop = EventLoop::spawn().value();
-  std::promise<TimePoint> fired;
-  std::unique_ptr<Timer> timer;
-  const TimePoint when = loop->now() + 5ms + 300us;
-  on(*loop, [&] {
-    timer = loop->timer([&] { fired.set_value(loop->now()); });
-    timer->arm(when);
-    return 0;
-  });
-  const TimePoint at = fired.get_future().get();
-  EXPECT_GE(at, when);
-  EXPECT_LT(at, when + 50ms);  // generous: the machine may be busy
-  on(*loop, [&] {
-    timer.reset();
-    return 0;
-  });
+  // The machine may be busy, but not each time. What counts in whole milliseconds is late by 0.9 ms each
+  // time.
+  Duration least_late = 1h;
+  for (int i = 0; i < 50; ++i) {
+    std::promise<TimePoint> fired;
+    TimePoint when;
+    auto timer = on(*loop, [&] {
+      auto made = loop->timer([&] { fired.set_value(loop->now()); });
+      when = loop->now() + 1100us;
+      made->arm(when);
+      return made;
+    });
+    const TimePoint at = fired.get_future().get();
+    EXPECT_GE(at, when);
+    least_late = std::min(least_late, at - when);
+    on(*loop, [&] {
+      timer.reset();
+      return 0;
+    });
+  }
+  EXPECT_LT(least_late, 500us);
 }
 
 TEST(EventLoop, TimersFireInTheOrderOfTheirDeadlinesAndDisarmedOnesNot) {
