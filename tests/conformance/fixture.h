@@ -10,12 +10,17 @@
 
 #include <rgtp/rgtp.h>
 
+#include "support/ipv6.h"
 #include "support/pattern.h"
 
 namespace rgtp::test {
 
+enum class Needs { nothing, ipv6 };
+
 struct TransportUnderTest {
   std::string name;
+  // What some hosts lack; there these instances are skipped.
+  Needs needs = Needs::nothing;
   // The transports of an exposer and of the pullers that are to reach it; the same object may be in both.
   std::function<void(std::vector<std::shared_ptr<Transport>>& exposer,
                      std::vector<std::shared_ptr<Transport>>& puller)>
@@ -29,6 +34,7 @@ struct TransportUnderTest {
 class Conformance : public testing::TestWithParam<TransportUnderTest> {
  protected:
   void SetUp() override {
+    if (GetParam().needs == Needs::ipv6 && !has_ipv6()) GTEST_SKIP() << "this host has no IPv6";
     GetParam().make(exposer_transports_, puller_transports_);
     exposer_.emplace(Exposer::open({.transports = exposer_transports_}).value());
     puller_.emplace(Puller::open({.transports = puller_transports_}).value());

@@ -7,6 +7,7 @@
 #include <poll.h>
 
 #include "support/datagrams.h"
+#include "support/ipv6.h"
 #include "support/pattern.h"
 
 namespace rgtp::packet {
@@ -18,8 +19,6 @@ struct Received {
   Peer peer;
   Bytes bytes;
 };
-
-bool has_ipv6() { return UdpSocket::bind(test::address_of("::1", 0), 65536).has_value(); }
 
 class UdpSocketTest : public testing::Test {
  protected:
@@ -97,7 +96,7 @@ TEST_F(UdpSocketTest, AnswersOverIpv4) {
 }
 
 TEST_F(UdpSocketTest, AnswersOverIpv6) {
-  if (!has_ipv6()) GTEST_SKIP() << "no IPv6 here";
+  if (!test::has_ipv6()) GTEST_SKIP() << "no IPv6 here";
   UdpSocket server = bound("::1");
   EXPECT_EQ(server.ip_version(), IpVersion::v6);
   expect_answer_from(server, "::1");
@@ -111,7 +110,7 @@ TEST_F(UdpSocketTest, AWildcardAnswersFromTheAddressThatWasAsked) {
 }
 
 TEST_F(UdpSocketTest, ADualStackSocketAnswersBothFromTheAddressThatWasAsked) {
-  if (!has_ipv6()) GTEST_SKIP() << "no IPv6 here";
+  if (!test::has_ipv6()) GTEST_SKIP() << "no IPv6 here";
   UdpSocket server = bound("::");
   expect_answer_from(server, "127.0.0.1");
   expect_answer_from(server, "127.0.0.2");
