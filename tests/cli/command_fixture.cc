@@ -2,54 +2,46 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <fstream>
-#include <iterator>
 
 #include <gmock/gmock.h>
+#include <grp.h>
+#include <unistd.h>
 
+#include "support/files.h"
 #include "support/pattern.h"
 
 namespace rgtp::test {
 
 namespace fs = std::filesystem;
 
-CommandTest::CommandTest() {
-  std::string name = fs::temp_directory_path() / "rgtp_cli_XXXXXX";
-  if (mkdtemp(name.data()) == nullptr) std::abort();
-  scratch_ = name;
-  // For tests that give up being root.
-  fs::permissions(scratch_, fs::perms{0755});
+bool become_nobody() {
+  constexpr id_t nobody = 65534;
+  return geteuid() != 0 || (setgroups(0, nullptr) == 0 && setgid(nobody) == 0 && setuid(nobody) == 0);
 }
 
-CommandTest::~CommandTest() {
-  std::error_code ignored;
-  fs::remove_all(scratch_, ignored);
-}
+// Open to those who gave up being root.
+CommandTest::CommandTest() { fs::permissions(scratch(), fs::perms{0755}); }
 
 fs::path CommandTest::write_file(std::string_view name, std::size_t size, std::uint64_t seed) const {
-  const auto bytes = pattern(size, seed);
-  std::ofstream(scratch_ / name, std::ios::binary)
-      .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(size));
-  return scratch_ / name;
+  test::write_file(scratch() / name, pattern(size, seed));
+  return scratch() / name;
 }
 
 fs::path CommandTest::write_zeros(std::string_view name, std::uint64_t size) const {
-  std::ofstream(scratch_ / name).close();
-  fs::resize_file(scratch_ / name, size);
-  return scratch_ / name;
+  std::ofstream(scratch() / name).close();
+  fs::resize_file(scratch() / name, size);
+  return scratch() / name;
 }
 
 std::string CommandTest::read_file(std::string_view name) const {
-  std::ifstream file(scratch_ / name, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
+  const auto bytes = test::read_file(scratch() / name);
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-bool CommandTest::exists(std::string_view name) const { return fs::exists(scratch_ / name); }
-
 bool CommandTest::same(std::string_view one_name, std::string_view other_name) const {
-  std::ifstream one(scratch_ / one_name, std::ios::binary);
-  std::ifstream other(scratch_ / other_name, std::ios::binary);
+  std::ifstream one(scratch() / one_name, std::ios::binary);
+  std::ifstream other(scratch() / other_name, std::ios::binary);
   std::array<char, 65536> one_bytes;
   std::array<char, 65536> other_bytes;
   while (one && other) {
@@ -65,15 +57,11 @@ bool CommandTest::same(std::string_view one_name, std::string_view other_name) c
 }
 
 std::vector<std::string> CommandTest::names_in(std::string_view directory) const {
-  std::vector<std::string> names;
-  for (const auto& entry : fs::directory_iterator(scratch_ / directory))
-    names.push_back(entry.path().filename().string());
-  std::ranges::sort(names);
-  return names;
+  return test::names_in(scratch() / directory);
 }
 
 CommandTest::Running CommandTest::start(const Arguments& arguments, ChildProcess::Options options) const {
-  if (options.directory == ".") options.directory = scratch_;
+  if (options.directory == ".") options.directory = scratch();
   return std::make_unique<ChildProcess>(RGTP_COMMAND_PATH, arguments, std::move(options));
 }
 

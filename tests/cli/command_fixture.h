@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "support/child_process.h"
+#include "support/temporary_directory.h"
 
 namespace rgtp::test {
 
@@ -32,6 +33,10 @@ inline constexpr int interrupted = 130;
 inline constexpr int terminated = 143;
 }  // namespace exit_code
 
+// In a child before it becomes the program: it goes on as somebody who owns nothing, unless it is nobody's
+// already.
+bool become_nobody();
+
 class CommandTest : public ::testing::Test {
  protected:
   using Arguments = std::vector<std::string>;
@@ -42,16 +47,14 @@ class CommandTest : public ::testing::Test {
   static inline const std::string small_mtu = "576";
 
   CommandTest();
-  ~CommandTest() override;
 
-  const std::filesystem::path& scratch() const { return scratch_; }
+  const std::filesystem::path& scratch() const { return scratch_.path(); }
   // A file of pattern bytes; one of zeros costs nothing to make, however large.
   std::filesystem::path write_file(std::string_view name, std::size_t size, std::uint64_t seed = 1) const;
   std::filesystem::path write_zeros(std::string_view name, std::uint64_t size) const;
   std::string read_file(std::string_view name) const;
-  bool exists(std::string_view name) const;
   bool same(std::string_view one_name, std::string_view other_name) const;
-  // Every name in a directory below scratch, hidden ones too, in order.
+  // Every name in a directory below scratch, in order.
   std::vector<std::string> names_in(std::string_view directory) const;
 
   // `rgtp arguments...` in scratch, unless the options say otherwise.
@@ -77,7 +80,7 @@ class CommandTest : public ::testing::Test {
   Running start_slow_pull(const std::string& locator, const std::string& output) const;
 
  private:
-  std::filesystem::path scratch_;
+  const TemporaryDirectory scratch_;
 };
 
 }  // namespace rgtp::test

@@ -7,7 +7,6 @@
 
 #include <arpa/inet.h>
 #include <gmock/gmock.h>
-#include <grp.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <sys/mount.h>
@@ -121,10 +120,6 @@ TEST_F(Failures, SourceThatIsNoFile) {
 TEST_F(Failures, UnreadableSource) {
   std::filesystem::permissions(write_file("in", 10), std::filesystem::perms::none);
   // Root reads everything: somebody else must try.
-  const auto become_nobody = [] {
-    constexpr id_t nobody = 65534;
-    return geteuid() != 0 || (setgroups(0, nullptr) == 0 && setgid(nobody) == 0 && setuid(nobody) == 0);
-  };
   expect_failure(exit_code::denied, "Permission denied", {"expose", "in"}, {.prepare = become_nobody});
 }
 
@@ -133,10 +128,6 @@ TEST_F(Failures, UnwritableOutputDirectory) {
   const auto exposed = expose({"in"});
   std::filesystem::create_directory(scratch() / "closed");
   std::filesystem::permissions(scratch() / "closed", std::filesystem::perms{0555});
-  const auto become_nobody = [] {
-    constexpr id_t nobody = 65534;
-    return geteuid() != 0 || (setgroups(0, nullptr) == 0 && setgid(nobody) == 0 && setuid(nobody) == 0);
-  };
   expect_failure(exit_code::denied, "Permission denied", {"pull", exposed.locator, "-o", "closed/out"},
                  {.prepare = become_nobody});
 }

@@ -1,7 +1,6 @@
 // `rgtp pull`: where the bytes go, under which name, and what is said about it.
 #include <csignal>
 #include <filesystem>
-#include <fstream>
 #include <sstream>
 #include <thread>
 

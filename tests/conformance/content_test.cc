@@ -1,33 +1,12 @@
 // Whatever the transport: the bytes that were exposed come out, all of them, in the order asked for.
-#include <filesystem>
-#include <fstream>
 #include <set>
 
 #include "conformance/fixture.h"
+#include "support/files.h"
+#include "support/temporary_directory.h"
 
 namespace rgtp::test {
 namespace {
-
-std::vector<std::byte> read_file(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::vector<std::byte> bytes(std::filesystem::file_size(path));
-  file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
-  return bytes;
-}
-
-class TemporaryDirectory {
- public:
-  TemporaryDirectory() {
-    std::string name = (std::filesystem::temp_directory_path() / "rgtp-conformance-XXXXXX").string();
-    if (mkdtemp(name.data()) == nullptr) std::abort();
-    path_ = name;
-  }
-  ~TemporaryDirectory() { std::filesystem::remove_all(path_); }
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 TEST_P(Conformance, SurfacesOfEverySizeAroundTheChunkBordersArriveExactly) {
   for (const std::size_t size :
@@ -47,12 +26,11 @@ TEST_P(Conformance, SurfacesOfEverySizeAroundTheChunkBordersArriveExactly) {
 TEST_P(Conformance, AFileIsServedInPlaceAndWrittenUnderItsNameWhenComplete) {
   const TemporaryDirectory directory;
   const auto bytes = pattern(1'000'003);
-  const auto source = directory.path() / "source.bin";
-  std::ofstream(source, std::ios::binary)
-      .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  const auto source = directory / "source.bin";
+  write_file(source, bytes);
   const Surface surface = exposer_->expose(Source::file(source)).get().value();
   EXPECT_EQ(surface.manifest().name, "source.bin");
-  const auto target = directory.path() / "target.bin";
+  const auto target = directory / "target.bin";
   Pull p = pull(surface, {.into = target});
   const auto view = p.complete().get();
   ASSERT_TRUE(view) << view.error().message();
@@ -142,7 +120,7 @@ TEST_P(Conformance, ARangeIntoAFileWritesJustTheRange) {
   const TemporaryDirectory directory;
   const auto bytes = pattern(10 * chunk_bytes);
   const Surface surface = expose(bytes);
-  const auto target = directory.path() / "part";
+  const auto target = directory / "part";
   Pull p = pull(surface, {.into = target, .range = {1000, 20'000}});
   ASSERT_TRUE(p.complete().get());
   EXPECT_TRUE(same_bytes(read_file(target), std::span(bytes).subspan(1000, 20'000)));

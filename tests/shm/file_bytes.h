@@ -1,10 +1,7 @@
-// Bytes in files, for the tests of files as regions.
+// Words that the tests of files as regions share.
 #pragma once
 
-#include <algorithm>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <span>
 #include <string>
 #include <vector>
@@ -13,30 +10,19 @@
 
 #include <rgtp/error.h>
 
+#include "support/files.h"
+#include "support/pattern.h"
+#include "support/temporary_directory.h"
+
 namespace rgtp::shm {
 
 namespace fs = std::filesystem;
 using Bytes = std::vector<std::byte>;
-
-inline Bytes pattern(std::size_t size, unsigned seed = 1) {
-  Bytes bytes(size);
-  for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<std::byte>((i * 31 + i / 4096 + seed) & 0xff);
-  return bytes;
-}
-
-inline void put(const fs::path& path, const Bytes& bytes) {
-  std::ofstream file(path, std::ios::binary | std::ios::trunc);
-  file.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
-  ASSERT_TRUE(file.flush().good()) << path;
-}
-
-inline Bytes contents(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
-  Bytes bytes(text.size());
-  std::transform(text.begin(), text.end(), bytes.begin(), [](char c) { return static_cast<std::byte>(c); });
-  return bytes;
-}
+using test::names_in;
+using test::pattern;
+using test::read_file;
+using test::TemporaryDirectory;
+using test::write_file;
 
 inline Bytes copy(std::span<const std::byte> bytes) { return {bytes.begin(), bytes.end()}; }
 

@@ -49,7 +49,7 @@ class AnyOutputFile : public testing::TestWithParam<Kept> {
     if (!on_a_thread_refused({no_unnamed_files}, body)) GTEST_SKIP() << "no seccomp filters here";
   }
 
-  TempDir dir;
+  TemporaryDirectory dir;
   fs::path target = dir / "out.bin";
   Bytes bytes = pattern(300'000);
 };
@@ -65,10 +65,10 @@ TEST_P(AnyOutputFile, AppearsUnderItsNameOnlyAfterCommit) {
     ASSERT_TRUE(file);
     EXPECT_FALSE(fs::exists(target));
     ASSERT_TRUE(file->commit());
-    EXPECT_EQ(contents(target), bytes);
-    EXPECT_EQ(dir.names(), std::vector<std::string>{"out.bin"});
+    EXPECT_EQ(read_file(target), bytes);
+    EXPECT_EQ(names_in(dir.path()), std::vector<std::string>{"out.bin"});
     file.reset();
-    EXPECT_EQ(contents(target), bytes);
+    EXPECT_EQ(read_file(target), bytes);
   });
 }
 
@@ -76,20 +76,20 @@ TEST_P(AnyOutputFile, LeavesNothingBehindWhenDestroyedBeforeCommit) {
   run([&] {
     auto file = created(target, bytes);
     file.reset();
-    EXPECT_TRUE(dir.names().empty());
+    EXPECT_TRUE(names_in(dir.path()).empty());
   });
 }
 
 TEST_P(AnyOutputFile, ReplacesWhatIsThereOnlyAtCommit) {
   const Bytes before = pattern(1000, 7);
-  put(target, before);
+  write_file(target, before);
   run([&] {
     auto file = created(target, bytes, IfExists::replace);
     ASSERT_TRUE(file);
-    EXPECT_EQ(contents(target), before);
+    EXPECT_EQ(read_file(target), before);
     ASSERT_TRUE(file->commit());
-    EXPECT_EQ(contents(target), bytes);
-    EXPECT_EQ(dir.names(), std::vector<std::string>{"out.bin"});
+    EXPECT_EQ(read_file(target), bytes);
+    EXPECT_EQ(names_in(dir.path()), std::vector<std::string>{"out.bin"});
   });
 }
 
@@ -98,19 +98,19 @@ TEST_P(AnyOutputFile, RefusesToReplaceWhatAppearedMeanwhileAndMayTryAgain) {
   run([&] {
     auto file = created(target, bytes, IfExists::refuse);
     ASSERT_TRUE(file);
-    put(target, other);
+    write_file(target, other);
     expect_error(file->commit(), Errc::already_exists, target.string());
-    EXPECT_EQ(contents(target), other);
+    EXPECT_EQ(read_file(target), other);
     EXPECT_TRUE(file->writable().empty());
     fs::remove(target);
     ASSERT_TRUE(file->commit());
-    EXPECT_EQ(contents(target), bytes);
-    EXPECT_EQ(dir.names(), std::vector<std::string>{"out.bin"});
+    EXPECT_EQ(read_file(target), bytes);
+    EXPECT_EQ(names_in(dir.path()), std::vector<std::string>{"out.bin"});
   });
 }
 
 TEST_P(AnyOutputFile, LeavesNothingBehindAfterARefusedCommit) {
-  put(target, pattern(10));
+  write_file(target, pattern(10));
   for (const IfExists if_exists : {IfExists::refuse, IfExists::replace}) {
     run([&] {
       fs::remove_all(target);
@@ -119,7 +119,7 @@ TEST_P(AnyOutputFile, LeavesNothingBehindAfterARefusedCommit) {
       fs::create_directory(target);  // which no file can replace
       EXPECT_FALSE(file->commit());
       file.reset();
-      EXPECT_EQ(dir.names(), std::vector<std::string>{"out.bin"});
+      EXPECT_EQ(names_in(dir.path()), std::vector<std::string>{"out.bin"});
     });
   }
 }
@@ -169,25 +169,25 @@ TEST_P(AnyOutputFile, StaysReadableWithoutItsName) {
 TEST_P(AnyOutputFile, TakesALongName) {
   const std::string name(255, 'n');
   run([&] {
-    put(dir / name, pattern(10));
+    write_file(dir / name, pattern(10));
     auto file = created(dir / name, bytes);
     ASSERT_TRUE(file);
     ASSERT_TRUE(file->commit());
-    EXPECT_EQ(contents(dir / name), bytes);
+    EXPECT_EQ(read_file(dir / name), bytes);
   });
 }
 
 TEST(OutputFile, IsHiddenUnderADotNameThatEndsInPartWhereItNeedsOne) {
-  TempDir dir;
+  TemporaryDirectory dir;
   const bool ran = on_a_thread_refused({no_unnamed_files}, [&] {
     auto file = created(dir / "out.bin", pattern(10));
-    const auto names = dir.names();
+    const auto names = names_in(dir.path());
     ASSERT_EQ(names.size(), 1u);
     EXPECT_TRUE(names[0].starts_with(".out.bin.")) << names[0];
     EXPECT_TRUE(names[0].ends_with(".part")) << names[0];
     EXPECT_EQ(names[0].size(), std::strlen(".out.bin.XXXXXX.part"));
     ASSERT_TRUE(file->commit());
-    put(dir / names[0], {});  // somebody else's now
+    write_file(dir / names[0], {});  // somebody else's now
     file.reset();
     EXPECT_TRUE(fs::exists(dir / names[0]));
   });
@@ -195,25 +195,25 @@ TEST(OutputFile, IsHiddenUnderADotNameThatEndsInPartWhereItNeedsOne) {
 }
 
 TEST(OutputFile, RefusesToReplaceWithoutRenameat2Too) {
-  TempDir dir;
+  TemporaryDirectory dir;
   const fs::path target = dir / "out.bin";
   const Bytes bytes = pattern(5000);
   const bool ran = on_a_thread_refused({no_unnamed_files, {SYS_renameat2, EINVAL}}, [&] {
     auto file = created(target, bytes, IfExists::refuse);
     ASSERT_TRUE(file);
-    put(target, {});
+    write_file(target, {});
     expect_error(file->commit(), Errc::already_exists, target.string());
     EXPECT_EQ(fs::file_size(target), 0u);
     fs::remove(target);
     ASSERT_TRUE(file->commit());
-    EXPECT_EQ(dir.names(), std::vector<std::string>{"out.bin"});
-    EXPECT_EQ(contents(target), bytes);
+    EXPECT_EQ(names_in(dir.path()), std::vector<std::string>{"out.bin"});
+    EXPECT_EQ(read_file(target), bytes);
   });
   if (!ran) GTEST_SKIP() << "no seccomp filters here";
 }
 
 TEST(OutputFile, IsReservedBeforeItIsMapped) {
-  TempDir dir;
+  TemporaryDirectory dir;
   for (const bool fallocate_works : {true, false}) {
     const std::vector<RefusedCall> none, refused{{SYS_fallocate, EOPNOTSUPP}};
     const bool ran = on_a_thread_refused(fallocate_works ? none : refused, [&] {
@@ -231,32 +231,32 @@ TEST(OutputFile, IsReservedBeforeItIsMapped) {
 }
 
 TEST(OutputFile, SaysAtOnceThatWhatExistsIsNotReplaced) {
-  TempDir dir;
-  put(dir / "out.bin", pattern(10));
+  TemporaryDirectory dir;
+  write_file(dir / "out.bin", pattern(10));
   const auto file = OutputFile::create(dir / "out.bin", 10, IfExists::refuse);
   expect_error(file, Errc::already_exists, (dir / "out.bin").string());
   expect_error(file, Errc::already_exists, "remove it, choose another name");
 }
 
 TEST(OutputFile, CountsADanglingLinkAsExisting) {
-  TempDir dir;
+  TemporaryDirectory dir;
   fs::create_symlink(dir / "nowhere", dir / "out.bin");
   expect_error(OutputFile::create(dir / "out.bin", 10, IfExists::refuse), Errc::already_exists, "out.bin");
 }
 
 TEST(OutputFile, ReplacesALinkAndNotWhatItPointsTo) {
-  TempDir dir;
-  put(dir / "precious", pattern(10));
+  TemporaryDirectory dir;
+  write_file(dir / "precious", pattern(10));
   fs::create_symlink(dir / "precious", dir / "out.bin");
   ASSERT_TRUE(created(dir / "out.bin", pattern(20))->commit());
-  EXPECT_EQ(contents(dir / "precious"), pattern(10));
+  EXPECT_EQ(read_file(dir / "precious"), pattern(10));
   EXPECT_FALSE(fs::is_symlink(dir / "out.bin"));
-  EXPECT_EQ(contents(dir / "out.bin"), pattern(20));
+  EXPECT_EQ(read_file(dir / "out.bin"), pattern(20));
 }
 
 TEST(OutputFile, NeedsADirectoryThatExists) {
-  TempDir dir;
-  put(dir / "file", {});
+  TemporaryDirectory dir;
+  write_file(dir / "file", {});
   for (const char* parent : {"missing", "file"}) {
     const fs::path path = dir.path() / parent / "out.bin";
     const auto file = OutputFile::create(path, 10, IfExists::replace);
@@ -266,7 +266,7 @@ TEST(OutputFile, NeedsADirectoryThatExists) {
 }
 
 TEST(OutputFile, IsNoDirectoryAndNoDevice) {
-  TempDir dir;
+  TemporaryDirectory dir;
   fs::create_directory(dir / "sub");
   fs::create_directory_symlink(dir / "sub", dir / "link");
   ASSERT_EQ(::mkfifo((dir / "fifo").c_str(), 0600), 0);
@@ -278,7 +278,7 @@ TEST(OutputFile, IsNoDirectoryAndNoDevice) {
 }
 
 TEST(OutputFile, IsDeniedWhereTheDirectoryIsNotOurs) {
-  TempDir dir;
+  TemporaryDirectory dir;
   fs::create_directory(dir / "locked");
   ASSERT_EQ(::chmod((dir / "locked").c_str(), 0555), 0);
   const bool ran = on_a_thread_without_capabilities([&] {
@@ -290,20 +290,20 @@ TEST(OutputFile, IsDeniedWhereTheDirectoryIsNotOurs) {
 }
 
 TEST(OutputFile, SaysHowMuchSpaceItNeedsAndHowMuchIsFree) {
-  TempDir dir;
+  TemporaryDirectory dir;
   const bool ran = on_a_thread_with_a_small_disk(dir.path(), 1 << 20, [&] {
     const auto file = OutputFile::create(dir / "out.bin", 2'000'000, IfExists::replace);
     expect_error(file, Errc::no_space, (dir / "out.bin").string());
     expect_error(file, Errc::no_space, "it needs 2000000 bytes, and 1048576 are free");
     expect_error(file, Errc::no_space, "make room");
-    EXPECT_TRUE(dir.names().empty());
+    EXPECT_TRUE(names_in(dir.path()).empty());
     EXPECT_TRUE(OutputFile::create(dir / "out.bin", 1'000'000, IfExists::replace));
   });
   if (!ran) GTEST_SKIP() << "a disk of its own for this test needs root";
 }
 
 TEST(OutputFile, FillsTheDiskToItsLastByteWithoutASignal) {
-  TempDir dir;
+  TemporaryDirectory dir;
   const bool ran = on_a_thread_with_a_small_disk(dir.path(), 1 << 20, [&] {
     auto file = OutputFile::create(dir / "out.bin", 1 << 20, IfExists::replace);
     ASSERT_TRUE(file) << file.error().message();
@@ -316,7 +316,7 @@ TEST(OutputFile, FillsTheDiskToItsLastByteWithoutASignal) {
 }
 
 TEST(OutputFile, ReportsADiskThatFillsUpWhileSpaceIsReserved) {
-  TempDir dir;
+  TemporaryDirectory dir;
   for (const int error : {ENOSPC, EDQUOT}) {
     const bool ran = on_a_thread_refused({{SYS_fallocate, error}}, [&] {
       expect_error(OutputFile::create(dir / "out.bin", 12345, IfExists::replace), Errc::no_space,
@@ -327,23 +327,23 @@ TEST(OutputFile, ReportsADiskThatFillsUpWhileSpaceIsReserved) {
 }
 
 TEST(OutputFile, IsNeverLargerThanAnyDisk) {
-  TempDir dir;
+  TemporaryDirectory dir;
   for (const std::uint64_t size : {std::uint64_t{1} << 62, UINT64_MAX})
     expect_error(OutputFile::create(dir / "out.bin", size, IfExists::replace), Errc::no_space,
                  "it needs " + std::to_string(size) + " bytes");
 }
 
 TEST(OutputFile, ReportsAMappingThatFailsAsAnError) {
-  TempDir dir;
+  TemporaryDirectory dir;
   const bool ran = on_a_thread_refused({{SYS_mmap, ENODEV, 3, MAP_SHARED}}, [&] {
     expect_error(OutputFile::create(dir / "out.bin", 10, IfExists::replace), Errc::io_error, "cannot map");
   });
   if (!ran) GTEST_SKIP() << "no seccomp filters here";
-  EXPECT_TRUE(dir.names().empty());
+  EXPECT_TRUE(names_in(dir.path()).empty());
 }
 
 TEST(OutputFile, ShowsWhatIsWrittenInEveryWay) {
-  TempDir dir;
+  TemporaryDirectory dir;
   auto file = created(dir / "out.bin", Bytes(10'000));
   ASSERT_TRUE(file->write(5000, pattern(3000)));
   EXPECT_EQ(copy(file->mapped().subspan(5000, 3000)), pattern(3000));
@@ -354,7 +354,7 @@ TEST(OutputFile, ShowsWhatIsWrittenInEveryWay) {
 }
 
 TEST(OutputFile, CannotBeWrittenAfterCommit) {
-  TempDir dir;
+  TemporaryDirectory dir;
   auto file = created(dir / "out.bin", pattern(10'000));
   EXPECT_TRUE(memory_is_writable(file->mapped().subspan(9999)));
   ASSERT_TRUE(file->commit());
@@ -365,16 +365,16 @@ TEST(OutputFile, CannotBeWrittenAfterCommit) {
 }
 
 TEST(OutputFile, CommitsOnce) {
-  TempDir dir;
+  TemporaryDirectory dir;
   auto file = created(dir / "out.bin", pattern(10));
   ASSERT_TRUE(file->commit());
   fs::remove(dir / "out.bin");
   expect_error(file->commit(), Errc::invalid_argument, "commit once");
-  EXPECT_TRUE(dir.names().empty());
+  EXPECT_TRUE(names_in(dir.path()).empty());
 }
 
 TEST(OutputFile, SaysThatItsDirectoryIsGone) {
-  TempDir dir;
+  TemporaryDirectory dir;
   fs::create_directory(dir / "sub");
   auto file = created(dir / "sub/out.bin", pattern(10));
   fs::remove(dir / "sub");
@@ -382,17 +382,17 @@ TEST(OutputFile, SaysThatItsDirectoryIsGone) {
 }
 
 TEST(OutputFile, GoesWhereARelativePathLedWhenItWasCreated) {
-  TempDir dir;
+  TemporaryDirectory dir;
   const fs::path before = fs::current_path();
   fs::current_path(dir.path());
   auto file = created("out.bin", pattern(10));
   fs::current_path(before);
   ASSERT_TRUE(file->commit());
-  EXPECT_EQ(contents(dir / "out.bin"), pattern(10));
+  EXPECT_EQ(read_file(dir / "out.bin"), pattern(10));
 }
 
 TEST(OutputFile, CutShortIsAnErrorToARead) {
-  TempDir dir;
+  TemporaryDirectory dir;
   auto file = created(dir / "out.bin", pattern(20'000));
   ASSERT_TRUE(file->commit());
   fs::resize_file(dir / "out.bin", 5000);
@@ -401,7 +401,7 @@ TEST(OutputFile, CutShortIsAnErrorToARead) {
 }
 
 TEST(OutputFile, OfAProcessThatDiesLeavesNothingBehind) {
-  TempDir dir;
+  TemporaryDirectory dir;
   const pid_t child = ::fork();
   if (child == 0) {
     const auto file = OutputFile::create(dir / "out.bin", 1000, IfExists::replace);
@@ -410,9 +410,9 @@ TEST(OutputFile, OfAProcessThatDiesLeavesNothingBehind) {
   int status = -1;
   ASSERT_EQ(::waitpid(child, &status, 0), child);
   ASSERT_EQ(status, 0);
-  if (!dir.names().empty() && dir.names()[0].ends_with(".part"))
+  if (!names_in(dir.path()).empty() && names_in(dir.path())[0].ends_with(".part"))
     GTEST_SKIP() << "no O_TMPFILE in " << dir.path();
-  EXPECT_TRUE(dir.names().empty());
+  EXPECT_TRUE(names_in(dir.path()).empty());
 }
 
 }  // namespace

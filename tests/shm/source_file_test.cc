@@ -20,7 +20,7 @@ const RefusedCall nothing_cached{SYS_preadv2, EAGAIN, 5, RWF_NOWAIT};
 
 class SourceFileTest : public testing::Test {
  protected:
-  void SetUp() override { put(path, bytes); }
+  void SetUp() override { write_file(path, bytes); }
 
   std::shared_ptr<SourceFile> opened() {
     auto file = SourceFile::open(path);
@@ -28,7 +28,7 @@ class SourceFileTest : public testing::Test {
     return file.value_or(nullptr);
   }
 
-  TempDir dir;
+  TemporaryDirectory dir;
   fs::path path = dir / "in.bin";
   Bytes bytes = pattern(300'000);
 };
@@ -50,11 +50,11 @@ TEST_F(SourceFileTest, ReadsAnyRange) {
 
 TEST_F(SourceFileTest, IsNotWritten) {
   expect_error(opened()->write(0, pattern(1, 99)), Errc::invalid_argument, path.string());
-  EXPECT_EQ(contents(path), bytes);
+  EXPECT_EQ(read_file(path), bytes);
 }
 
 TEST_F(SourceFileTest, MayBeEmptyAndReachedThroughALink) {
-  put(path, {});
+  write_file(path, {});
   fs::create_symlink(path, dir / "link");
   const auto file = SourceFile::open(dir / "link");
   ASSERT_TRUE(file);
@@ -85,7 +85,7 @@ TEST_F(SourceFileTest, SeesThatOnlyTheSizeOrOnlyTheTimesDiffer) {
   // Contents rewritten and mtime put back: ctime tells, once the file system's clock has ticked.
   const auto again = opened();
   std::this_thread::sleep_for(std::chrono::milliseconds(50));
-  put(path, pattern(300'000, 5));
+  write_file(path, pattern(300'000, 5));
   ASSERT_EQ(::utimensat(AT_FDCWD, path.c_str(), later, 0), 0);
   expect_error(again->check_unchanged(), Errc::source_changed, path.string());
 
@@ -97,7 +97,7 @@ TEST_F(SourceFileTest, SeesThatOnlyTheSizeOrOnlyTheTimesDiffer) {
 TEST_F(SourceFileTest, StillReadsWhatWasReplacedButSaysSo) {
   const auto file = opened();
   std::this_thread::sleep_for(std::chrono::milliseconds(50));  // the file system's clock ticks
-  put(dir / "new", pattern(300'000, 5));
+  write_file(dir / "new", pattern(300'000, 5));
   fs::rename(dir / "new", path);
   Bytes read(bytes.size());
   EXPECT_EQ(file->read(0, read, ReadMode::may_block), ReadStatus::done);

@@ -9,7 +9,9 @@
 
 #include <rgtp/rgtp.h>
 
+#include "support/files.h"
 #include "support/pattern.h"
+#include "support/temporary_directory.h"
 
 namespace {
 
@@ -17,22 +19,14 @@ namespace {
 class ApiTest : public testing::Test {
  protected:
   void SetUp() override {
-    std::string name = (std::filesystem::temp_directory_path() / "rgtp-api-XXXXXX").string();
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    directory_ = name;
-    before_ = std::filesystem::current_path();
-    std::filesystem::current_path(directory_);
-    std::ofstream file("model.bin", std::ios::binary);
-    file.write(reinterpret_cast<const char*>(content_.data()), static_cast<std::streamsize>(content_.size()));
+    std::filesystem::current_path(directory_.path());
+    rgtp::test::write_file("model.bin", content_);
   }
-  void TearDown() override {
-    std::filesystem::current_path(before_);
-    std::filesystem::remove_all(directory_);
-  }
+  void TearDown() override { std::filesystem::current_path(before_); }
 
   const std::vector<std::byte> content_ = rgtp::test::pattern(1'000'000);
-  std::filesystem::path directory_;
-  std::filesystem::path before_;
+  const rgtp::test::TemporaryDirectory directory_;
+  const std::filesystem::path before_ = std::filesystem::current_path();
 };
 
 bool equal(std::span<const std::byte> a, std::span<const std::byte> b) {
