@@ -23,6 +23,22 @@ TEST(CleanOutputName, TakesControlCharactersOut) {
   EXPECT_EQ(clean_output_name(std::string_view("a\0b", 3)), "ab");
 }
 
+TEST(CleanOutputName, TakesTheControlCharactersAboveAsciiOut) {
+  EXPECT_EQ(clean_output_name("a\xc2\x9b"
+                              "2Jb\xc2\x80"
+                              "c\xc2\x9f"),
+            "a2Jbc");
+  // U+00A0 and U+00DB are none, though the latter has 9B in it.
+  EXPECT_EQ(clean_output_name("a\xc2\xa0\xc3\x9b"), "a\xc2\xa0\xc3\x9b");
+  // Nor does one arise from what is left.
+  EXPECT_EQ(clean_output_name("a\xc2\x01\x9b"
+                              "b"),
+            "ab");
+  EXPECT_EQ(clean_output_name("a\xc2\xc2\x9b\x9b"
+                              "b"),
+            "ab");
+}
+
 TEST(CleanOutputName, IsNeitherHiddenNorAnOption) {
   EXPECT_EQ(clean_output_name(".bashrc"), "bashrc");
   EXPECT_EQ(clean_output_name("...x"), "x");
