@@ -1,8 +1,8 @@
 #include "cli/exit_code.h"
 
-#include <cstdio>
-
 #include <fmt/format.h>
+
+#include "cli/console.h"
 
 namespace rgtp::cli {
 
@@ -40,7 +40,7 @@ ExitCode exit_code_for(Errc code) {
 }
 
 ExitCode report(const Error& error) {
-  fmt::print(stderr, "rgtp: {}\n", error.message());
+  say(fmt::format("rgtp: {}\n", error.message()));
   return exit_code_for(error.code);
 }
 

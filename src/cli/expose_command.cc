@@ -1,5 +1,6 @@
-#include <cstdio>
 #include <memory>
+#include <span>
+#include <string>
 #include <vector>
 
 #include <fmt/format.h>
@@ -7,6 +8,8 @@
 #include <rgtp/rgtp.h>
 
 #include "cli/commands.h"
+#include "cli/console.h"
+#include "cli/streams.h"
 
 namespace rgtp::cli {
 
@@ -20,10 +23,9 @@ struct ExposeArguments {
 
 void print_stats(const Surface& surface) {
   const Stats stats = surface.stats();
-  fmt::print(stderr,
-             "{}: {} requests, {} datagrams and {} bytes sent, {} slices not served for lack of room\n",
-             surface.manifest().name, stats.requests, stats.datagrams_sent, stats.bytes_sent,
-             stats.request_overflows);
+  say(fmt::format("{}: {} requests, {} datagrams and {} bytes sent, {} slices not served for lack of room\n",
+                  surface.manifest().name, stats.requests, stats.datagrams_sent, stats.bytes_sent,
+                  stats.request_overflows));
 }
 
 ExitCode run_expose(const ExposeArguments& arguments, Signals& signals) {
@@ -31,14 +33,18 @@ ExitCode run_expose(const ExposeArguments& arguments, Signals& signals) {
   udp.log = log_to_stderr(arguments.verbose ? Verbosity::verbose : Verbosity::normal);
   auto exposer = Exposer::open({.transports = {udp_transport(udp)}, .log = udp.log});
   if (!exposer) return report(exposer.error());
+  StdoutWriter output(signals);
   std::vector<Surface> surfaces;
   for (const std::string& file : arguments.files) {
-    auto surface = signals.wait_for(exposer->expose(Source::file(file)), [] {});
+    auto surface = signals.wait_for(exposer->expose(Source::file(file)));
     if (!surface) return ExitCode::ok;  // told to end before it was all tagged
     if (!*surface) return report(surface->error());
-    // Locators alone on stdout, one a line, at once: a script reads them while this goes on.
-    fmt::print("{}\n", (*surface)->locator().reveal());
-    std::fflush(stdout);
+    // Locators alone on stdout, one a line, at once: a script reads them while this goes on. What nobody can
+    // find need not be served.
+    const std::string line = (*surface)->locator().reveal() + '\n';
+    const auto written = output.write(std::as_bytes(std::span(line)));
+    if (!written) return ExitCode::ok;
+    if (!*written) return report(written->error());
     surfaces.push_back(std::move(**surface));
   }
   signals.wait();

@@ -1,23 +1,24 @@
 // The rgtp command.
-#include <cstdio>
-
 #include <fmt/format.h>
 
 #include <rgtp/version.h>
 
 #include "cli/commands.h"
+#include "cli/console.h"
+#include "cli/streams.h"
 
 namespace rgtp::cli {
 
 Log log_to_stderr(Verbosity verbosity) {
   return [verbosity](LogLevel level, std::string_view line) {
-    if (level != LogLevel::debug || verbosity == Verbosity::verbose) fmt::print(stderr, "rgtp: {}\n", line);
+    if (level != LogLevel::debug || verbosity == Verbosity::verbose) say(fmt::format("rgtp: {}\n", line));
   };
 }
 
 namespace {
 
 ExitCode run(int argc, char** argv) {
+  reserve_standard_descriptors();
   CLI::App app("Expose bytes once, let any number of others pull them.", "rgtp");
   app.set_version_flag("--version", RGTP_VERSION);
   app.require_subcommand(1);

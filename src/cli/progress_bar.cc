@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
 
 #include <fmt/format.h>
 #include <unistd.h>
+
+#include "cli/console.h"
 
 namespace rgtp::cli {
 
@@ -31,13 +32,12 @@ void ProgressBar::draw(std::uint64_t bytes, std::uint64_t total) {
   if (rate > 0)
     line +=
         fmt::format("  {}/s  {:.0f} s left", human_bytes(rate), static_cast<double>(total - bytes) / rate);
-  fmt::print(stderr, "{}\x1b[K", line);
-  std::fflush(stderr);
+  say(line + "\x1b[K");
   drawn_ = true;
 }
 
 void ProgressBar::clear() {
-  if (drawn_) fmt::print(stderr, "\r\x1b[K");
+  if (drawn_) say("\r\x1b[K");
   drawn_ = false;
 }
 

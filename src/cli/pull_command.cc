@@ -1,18 +1,16 @@
-#include <cerrno>
 #include <csignal>
-#include <cstring>
 #include <filesystem>
-#include <iostream>
 #include <memory>
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <rgtp/rgtp.h>
 
 #include "cli/commands.h"
+#include "cli/console.h"
 #include "cli/output_name.h"
 #include "cli/progress_bar.h"
+#include "cli/streams.h"
 
 namespace rgtp::cli {
 
@@ -20,6 +18,9 @@ namespace {
 
 // What is held for a reader of stdout that is slower than the network.
 constexpr std::uint64_t stdout_window_bytes = 16 * 1024 * 1024;
+
+// What Locator::parse() takes.
+constexpr std::size_t longest_locator_bytes = 4096;
 
 struct PullArguments {
   std::string locator;
@@ -34,38 +35,30 @@ ExitCode interrupted(const Signals& signals) {
 }
 
 // The locator as an argument, or the first line of stdin, so that it need not stand where others can see it.
-Result<Locator> read_locator(const std::string& argument) {
+// Nothing where a signal came first.
+std::optional<Result<Locator>> read_locator(const std::string& argument, Signals& signals) {
   std::string text = argument;
-  if (argument == "-") std::getline(std::cin, text);
-  // Lines end differently elsewhere.
-  text.erase(text.find_last_not_of(" \t\r") + 1);
-  return Locator::parse(text);
-}
-
-Result<void> write_all(std::span<const std::byte> bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = write(STDOUT_FILENO, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0 && errno == ENOSPC)
-      return fail(Errc::no_space, "cannot write to stdout: its disk is full");
-    if (written < 0)
-      return fail(Errc::io_error, fmt::format("cannot write to stdout: {}", std::strerror(errno)));
-    bytes = bytes.subspan(static_cast<std::size_t>(written));
+  if (argument == "-") {
+    auto line = read_line(signals, longest_locator_bytes + 1);
+    if (!line) return std::nullopt;
+    if (!*line) return fail(line->error());
+    text = std::move(**line);
   }
-  return {};
+  // Lines end differently elsewhere. One that was cut stays too long, whatever it ended with.
+  if (text.size() <= longest_locator_bytes) text.erase(text.find_last_not_of(" \t\r") + 1);
+  return Locator::parse(text);
 }
 
 void print_stats(const Pull& pull) {
   const Stats s = pull.stats();
-  fmt::print(
-      stderr,
+  say(fmt::format(
       "route {}, {} bytes, {} of them verified, {} chunks\n"
       "{} slices asked for, {} of them again, {} lost, {} of these too early, {} duplicates, {} probes\n"
       "{} datagrams received, {} dropped; round trip {:.3f} ms, first chunk after {:.3f} ms\n",
       pull.transport(), s.bytes, s.verified_bytes, s.chunks, s.slices_asked, s.slices_asked_again,
       s.slices_lost, s.spurious_losses, s.duplicates, s.probe_timeouts, s.datagrams_received,
       s.datagrams_dropped, std::chrono::duration<double, std::milli>(s.rtt).count(),
-      std::chrono::duration<double, std::milli>(s.time_to_first_chunk).count());
+      std::chrono::duration<double, std::milli>(s.time_to_first_chunk).count()));
 }
 
 // One run of `rgtp pull`.
@@ -74,30 +67,34 @@ class PullRun {
   PullRun(const PullArguments& arguments, Signals& signals) : arguments_(arguments), signals_(signals) {}
 
   ExitCode run() {
-    auto locator = read_locator(arguments_.locator);
-    if (!locator) return report(locator.error());
+    const auto locator = read_locator(arguments_.locator, signals_);
+    if (!locator) return interrupted(signals_);
+    if (!*locator) return report(locator->error());
     const Log log = log_to_stderr(arguments_.verbose ? Verbosity::verbose : Verbosity::normal);
     const auto timeout =
         std::chrono::duration_cast<Duration>(std::chrono::duration<double>(arguments_.timeout_s));
     auto udp = udp_transport({.mtu = arguments_.mtu, .idle_timeout = timeout, .log = log});
     auto puller = Puller::open({.transports = {std::move(udp)}, .log = log});
     if (!puller) return report(puller.error());
-    if (arguments_.output == "-") return pull_to_stdout(*puller, *locator);
+    if (arguments_.output == "-") return pull_to_stdout(*puller, **locator);
     if (!arguments_.output.empty())
-      return pull_to_file(*puller, *locator, arguments_.output, IfExists::replace);
-    return pull_to_own_name(*puller, *locator);
+      return pull_to_file(*puller, **locator, arguments_.output, IfExists::replace);
+    return pull_to_own_name(*puller, **locator);
   }
 
  private:
   ExitCode pull_to_stdout(Puller& puller, const Locator& locator) {
     const PullOptions options{.order = Order::content, .window_bytes = stdout_window_bytes};
     Pull pull = puller.pull(locator, options);
+    StdoutWriter output(signals_);
     while (true) {
-      auto chunk = signals_.wait_for(pull.next(), [] {});
+      auto chunk = signals_.wait_for(pull.next());
       if (!chunk) return interrupted(signals_);
       if (!*chunk) return report(chunk->error());
       if (!**chunk) break;
-      if (auto written = write_all((**chunk)->bytes()); !written) return report(written.error());
+      const auto written = output.write((**chunk)->bytes());
+      if (!written) return interrupted(signals_);
+      if (!*written) return report(written->error());
     }
     if (arguments_.verbose) print_stats(pull);
     return ExitCode::ok;
@@ -116,8 +113,8 @@ class PullRun {
     if (!*view) return report(view->error());
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
     const auto size = static_cast<double>((*view)->size());
-    fmt::print(stderr, "{}: {} in {:.2f} s, {}/s by {}\n", path.string(), human_bytes(size), seconds,
-               human_bytes(size / seconds), pull.transport());
+    say(fmt::format("{}: {} in {:.2f} s, {}/s by {}\n", path.string(), human_bytes(size), seconds,
+                    human_bytes(size / seconds), pull.transport()));
     if (arguments_.verbose) print_stats(pull);
     return ExitCode::ok;
   }
@@ -125,7 +122,7 @@ class PullRun {
   ExitCode pull_to_own_name(Puller& puller, const Locator& locator) {
     // The manifest alone says the name.
     Pull look = puller.pull(locator, {.range = {0, 0}});
-    auto seen = signals_.wait_for(look.complete(), [] {});
+    auto seen = signals_.wait_for(look.complete());
     if (!seen) return interrupted(signals_);
     if (!*seen) return report(seen->error());
     return pull_to_file(puller, locator, clean_output_name(look.manifest()->name), IfExists::refuse);

@@ -29,8 +29,9 @@ Signals::Signals() {
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   descriptor_ = signalfd(-1, &set, SFD_CLOEXEC);
   if (descriptor_ < 0) std::abort();  // only without descriptors or memory, at the very start
-  // A reader of stdout that went away is an error of write(), not a death.
+  // A reader of stdout that went away and a file above `ulimit -f` are errors of write(), not deaths.
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
 }
 
 Signals::~Signals() { close(descriptor_); }
@@ -40,6 +41,19 @@ int Signals::wait() {
   while (read(descriptor_, &info, sizeof info) < 0 && errno == EINTR) {
   }
   return arrived_ = static_cast<int>(info.ssi_signo);
+}
+
+bool Signals::wait_until_ready(int descriptor, short events, const std::function<void()>& tick) {
+  while (true) {
+    std::array<pollfd, 2> polled = {pollfd{descriptor_, POLLIN, 0}, pollfd{descriptor, events, 0}};
+    const int ready = poll(polled.data(), polled.size(), tick ? tick_ms : -1);
+    if (ready == 0) tick();
+    if (ready > 0 && polled[0].revents != 0) {
+      wait();
+      return false;
+    }
+    if (ready > 0) return true;
+  }
 }
 
 std::shared_ptr<void> Signals::make_bell() {
@@ -58,22 +72,12 @@ void Signals::ring(const std::shared_ptr<void>& bell) {
 }
 
 bool Signals::wait_for_bell(const std::shared_ptr<void>& bell, const std::function<void()>& tick) {
-  while (true) {
-    std::array<pollfd, 2> polled = {pollfd{descriptor_, POLLIN, 0}, pollfd{bell_descriptor(bell), POLLIN, 0}};
-    const int ready = poll(polled.data(), polled.size(), tick_ms);
-    if (ready == 0) tick();
-    if (polled[1].revents != 0) {
-      // Whoever reads what the callback left behind must see what it wrote.
-      std::uint64_t count = 0;
-      while (read(polled[1].fd, &count, sizeof count) < 0 && errno == EINTR) {
-      }
-      return true;
-    }
-    if (polled[0].revents != 0) {
-      wait();
-      return false;
-    }
+  if (!wait_until_ready(bell_descriptor(bell), POLLIN, tick)) return false;
+  // Whoever reads what the callback left behind must see what it wrote.
+  std::uint64_t count = 0;
+  while (read(bell_descriptor(bell), &count, sizeof count) < 0 && errno == EINTR) {
   }
+  return true;
 }
 
 }  // namespace rgtp::cli

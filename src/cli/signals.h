@@ -1,4 +1,4 @@
-// SIGINT and SIGTERM as something to wait for beside a Pending.
+// SIGINT and SIGTERM as something to wait for beside a Pending or a descriptor.
 #pragma once
 
 #include <functional>
@@ -19,12 +19,16 @@ class Signals {
 
   // Blocks until one arrives and returns its number.
   int wait();
+  // Blocks until poll() has one of `events`, or an error, to say of the descriptor. False where a signal came
+  // first, even where the descriptor is ready too: one that always is would hide it. Calls `tick`, where
+  // there is one, about ten times a second meanwhile.
+  bool wait_until_ready(int descriptor, short events, const std::function<void()>& tick = {});
   // The signal that arrived while something was waited for; 0 for none.
   int arrived() const { return arrived_; }
 
-  // The result, or nothing where a signal came first. Calls `tick` about ten times a second meanwhile.
+  // The result, or nothing where a signal came first. Calls `tick` as above.
   template <class T>
-  std::optional<Result<T>> wait_for(Pending<T> pending, const std::function<void()>& tick) {
+  std::optional<Result<T>> wait_for(Pending<T> pending, const std::function<void()>& tick = {}) {
     struct Shared {
       std::shared_ptr<void> bell;
       std::optional<Result<T>> result;

@@ -1,0 +1,81 @@
+#include "cli/streams.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <cstring>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace rgtp::cli {
+
+namespace {
+
+// So that a signal is looked for often enough.
+constexpr std::size_t most_at_once = 64 * 1024;
+
+bool is_worth_another_try(int error) { return error == EINTR || error == EAGAIN; }
+
+tl::unexpected<Error> write_failure(int error) {
+  const bool full = error == ENOSPC || error == EDQUOT;
+  return fail(full || error == EFBIG ? Errc::no_space : Errc::io_error,
+              fmt::format("cannot write to stdout: {}", full ? "its disk is full" : std::strerror(error)));
+}
+
+}  // namespace
+
+void reserve_standard_descriptors() {
+  // The lowest free descriptor is taken, and this kind can neither be read nor written.
+  int descriptor = open("/", O_PATH | O_CLOEXEC);
+  while (descriptor >= 0 && descriptor <= STDERR_FILENO) descriptor = open("/", O_PATH | O_CLOEXEC);
+  if (descriptor >= 0) close(descriptor);
+}
+
+std::optional<Result<std::string>> read_line(Signals& signals, std::size_t most) {
+  std::string line;
+  while (line.size() < most) {
+    if (!signals.wait_until_ready(STDIN_FILENO, POLLIN)) return std::nullopt;
+    char c = 0;
+    const ssize_t got = read(STDIN_FILENO, &c, 1);
+    if (got < 0 && is_worth_another_try(errno)) continue;
+    if (got < 0) return fail(Errc::io_error, fmt::format("cannot read from stdin: {}", std::strerror(errno)));
+    if (got == 0 || c == '\n') break;
+    line += c;
+  }
+  return line;
+}
+
+// poll() promises room for PIPE_BUF bytes: a longer write may block, with signals blocked. Set on stdout
+// itself, O_NONBLOCK would hold for every process that shares it; on a pipe or terminal opened anew it is
+// ours alone.
+StdoutWriter::StdoutWriter(Signals& signals) : signals_(signals), most_a_write_(PIPE_BUF) {
+  struct stat status = {};
+  if (fstat(STDOUT_FILENO, &status) != 0) return;
+  if (S_ISFIFO(status.st_mode) || isatty(STDOUT_FILENO) == 1)
+    unshared_ = open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+  // A regular file never waits for a reader.
+  if (unshared_ >= 0 || S_ISREG(status.st_mode)) most_a_write_ = most_at_once;
+}
+
+StdoutWriter::~StdoutWriter() {
+  if (unshared_ >= 0) close(unshared_);
+}
+
+std::optional<Result<void>> StdoutWriter::write(std::span<const std::byte> bytes) {
+  const int descriptor = unshared_ >= 0 ? unshared_ : STDOUT_FILENO;
+  while (!bytes.empty()) {
+    if (!signals_.wait_until_ready(descriptor, POLLOUT)) return std::nullopt;
+    const ssize_t written = ::write(descriptor, bytes.data(), std::min(bytes.size(), most_a_write_));
+    if (written >= 0)
+      bytes = bytes.subspan(static_cast<std::size_t>(written));
+    else if (!is_worth_another_try(errno))
+      return write_failure(errno);
+  }
+  return Result<void>();
+}
+
+}  // namespace rgtp::cli
