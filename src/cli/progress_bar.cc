@@ -1,6 +1,5 @@
 #include "cli/progress_bar.h"
 
-#include <algorithm>
 #include <array>
 
 #include <fmt/format.h>
@@ -17,22 +16,26 @@ std::string human_bytes(double bytes) {
   return unit == 0 ? fmt::format("{:.0f} B", bytes) : fmt::format("{:.1f} {}", bytes, units[unit]);
 }
 
+std::string progress_line(std::string_view name, std::uint64_t bytes, std::uint64_t total, double seconds) {
+  // Rounded down, both of them: whole means that every byte is there.
+  constexpr std::uint64_t width = 24;
+  const std::uint64_t filled = bytes * width / total;
+  std::string line =
+      fmt::format("{} [{:=<{}}{: <{}}] {:3} %", name, "", filled, "", width - filled, bytes * 100 / total);
+  const double rate = seconds > 0 ? static_cast<double>(bytes) / seconds : 0;
+  if (rate > 0)
+    line +=
+        fmt::format("  {}/s  {:.0f} s left", human_bytes(rate), static_cast<double>(total - bytes) / rate);
+  return line;
+}
+
 ProgressBar::ProgressBar(std::string name)
     : name_(std::move(name)), on_terminal_(isatty(STDERR_FILENO) == 1) {}
 
 void ProgressBar::draw(std::uint64_t bytes, std::uint64_t total) {
   if (!on_terminal_ || total == 0) return;
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started_).count();
-  const double share = static_cast<double>(bytes) / static_cast<double>(total);
-  const double rate = seconds > 0 ? static_cast<double>(bytes) / seconds : 0;
-  constexpr int width = 24;
-  const int filled = static_cast<int>(share * width);
-  std::string line =
-      fmt::format("\r{} [{:=<{}}{: <{}}] {:3.0f} %", name_, "", filled, "", width - filled, share * 100);
-  if (rate > 0)
-    line +=
-        fmt::format("  {}/s  {:.0f} s left", human_bytes(rate), static_cast<double>(total - bytes) / rate);
-  say(line + "\x1b[K");
+  say(fmt::format("\r{}\x1b[K", progress_line(name_, bytes, total, seconds)));
   drawn_ = true;
 }
 

@@ -4,11 +4,16 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace rgtp::cli {
 
 // "1.5 GB", as disks count.
 std::string human_bytes(double bytes);
+
+// "name [====    ]  16 %  1.5 MB/s  7 s left": what is drawn after so many seconds. `total` is not 0 and at
+// most 2^44, as surfaces are.
+std::string progress_line(std::string_view name, std::uint64_t bytes, std::uint64_t total, double seconds);
 
 class ProgressBar {
  public:
