@@ -1,4 +1,6 @@
+#include <cmath>
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <memory>
 
@@ -59,6 +61,11 @@ void print_stats(const Pull& pull) {
       s.slices_lost, s.spurious_losses, s.duplicates, s.probe_timeouts, s.datagrams_received,
       s.datagrams_dropped, std::chrono::duration<double, std::milli>(s.rtt).count(),
       std::chrono::duration<double, std::milli>(s.time_to_first_chunk).count()));
+}
+
+// CLI::Range takes what is neither below nor above it.
+std::string refuse_nan(const std::string& text) {
+  return std::isnan(std::strtod(text.c_str(), nullptr)) ? "'" + text + "' is not a number" : "";
 }
 
 // One run of `rgtp pull`.
@@ -143,6 +150,7 @@ void add_pull_command(CLI::App& app, Run& chosen) {
                       "the surface's own name, and nothing is replaced");
   command->add_option("--timeout", arguments->timeout_s, "give up after so many seconds of silence")
       ->check(CLI::Range(0.1, 86400.0))
+      ->check(refuse_nan)
       ->capture_default_str();
   command->add_option("--mtu", arguments->mtu, "largest IP packet to ask for, in bytes")
       ->check(CLI::Range(576, 9000));

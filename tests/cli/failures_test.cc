@@ -51,6 +51,8 @@ TEST_F(Failures, ValueOutOfRange) {
   expect_usage("--mtu", {"pull", "rgtp://127.0.0.1:1/" + some_id, "--mtu", "100"});
   expect_usage("--timeout", {"pull", "rgtp://127.0.0.1:1/" + some_id, "--timeout", "0"});
   expect_usage("--timeout", {"pull", "rgtp://127.0.0.1:1/" + some_id, "--timeout", "soon"});
+  for (const auto* nan : {"nan", "NaN", "nan(1)"})
+    expect_usage("--timeout", {"pull", "rgtp://127.0.0.1:1/" + some_id, "--timeout", nan});
 }
 
 TEST_F(Failures, MalformedLocator) {
