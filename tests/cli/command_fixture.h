@@ -28,6 +28,7 @@ inline constexpr int not_found = 7;
 inline constexpr int already_exists = 8;
 inline constexpr int exposer_ended = 9;
 inline constexpr int timed_out = 10;
+inline constexpr int bad_data = 11;
 inline constexpr int address_in_use = 12;
 inline constexpr int interrupted = 130;
 inline constexpr int terminated = 143;

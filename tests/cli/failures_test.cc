@@ -1,5 +1,6 @@
 // Every failure that a script may want to tell apart has an exit code of its own, and a line that says what
 // to do.
+#include <array>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "cli/command_fixture.h"
+#include "support/datagrams.h"
 
 namespace rgtp::test {
 namespace {
@@ -237,6 +239,38 @@ TEST_F(Failures, SourceThatIsCutShortWhileItIsPulled) {
   // It serves what else it may have, and still ends well.
   exposed.process->send_signal(SIGTERM);
   EXPECT_EQ(exposed.process->wait(), exit_code::ok);
+}
+
+TEST_F(Failures, ExposerOfAnotherVersion) {
+  const int server = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  const timeval patience{.tv_sec = 5, .tv_usec = 0};
+  ASSERT_EQ(bind(server, reinterpret_cast<const sockaddr*>(&address), size), 0);
+  ASSERT_EQ(getsockname(server, reinterpret_cast<sockaddr*>(&address), &size), 0);
+  ASSERT_EQ(setsockopt(server, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), 0);
+
+  const auto pull = start(
+      {"pull", "rgtp://127.0.0.1:" + std::to_string(ntohs(address.sin_port)) + "/" + some_id, "-o", "out"});
+  std::array<std::byte, packet::max_datagram_bytes> datagram;
+  sockaddr_in puller{};
+  size = sizeof puller;
+  const ssize_t got =
+      recvfrom(server, datagram.data(), datagram.size(), 0, reinterpret_cast<sockaddr*>(&puller), &size);
+  ASSERT_GT(got, 0);
+  const auto hello = packet::parse_hello(std::span(datagram).first(static_cast<std::size_t>(got)));
+  ASSERT_TRUE(hello);
+  const auto answer = datagram_of(packet::Refuse{.pull_id = hello->pull_id,
+                                                 .timestamp = hello->timestamp,
+                                                 .reason = packet::Refusal::version,
+                                                 .version_min = packet::wire_version + 1,
+                                                 .version_max = packet::wire_version + 1});
+  sendto(server, answer.data(), answer.size(), 0, reinterpret_cast<const sockaddr*>(&puller), size);
+  close(server);
+  EXPECT_EQ(pull->wait(std::chrono::seconds(5)), exit_code::bad_data);
+  EXPECT_THAT(pull->errors(), HasSubstr("another version"));
 }
 
 TEST_F(Failures, ExposerThatIsSilent) {
