@@ -10,6 +10,7 @@ fresh() {
   mkdir -p "$root"/include/rgtp "$root"/src/{core,packet,shm,transport,cli} "$root"/{tests,bench,examples,scripts}
   echo '#include "core/a.h"' >"$root/src/packet/good.cc"
   echo '#include <uv.h>' >"$root/src/transport/good.cc"
+  echo '#include <rgtp/error.h>' >"$root/src/core/good.h"
 }
 expect_failure() { # expect_failure NAME
   if "$check" "$root" >/dev/null; then
@@ -22,6 +23,8 @@ fresh
 "$check" "$root" >/dev/null
 fresh && echo '#include "shm/x.h"' >"$root/src/packet/bad.cc" && expect_failure "packet includes shm"
 fresh && echo '#include "packet/x.h"' >"$root/src/core/bad.h" && expect_failure "core includes packet"
+fresh && echo '#include <packet/x.h>' >"$root/src/core/bad.h" && expect_failure "core includes packet in brackets"
+fresh && echo '#include <core/x.h>' >"$root/include/rgtp/bad.h" && expect_failure "the public API includes core in brackets"
 fresh && echo '#include "core/x.h"' >"$root/include/rgtp/bad.h" && expect_failure "the public API includes core"
 fresh && echo '#include "core/x.h"' >"$root/src/cli/bad.cc" && expect_failure "the command includes core"
 fresh && echo '#include <uv.h>' >"$root/src/packet/bad.cc" && expect_failure "uv.h in packet"
