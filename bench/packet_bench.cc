@@ -20,7 +20,7 @@ void parse_a_pull(benchmark::State& state) {
   std::array<std::byte, 128> bytes;
   const std::size_t size = encode(request, bytes);
   seal_datagram(std::span(bytes).first(size));
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     benchmark::DoNotOptimize(parse_pull(std::span(bytes).first(size)));
     benchmark::DoNotOptimize(check_matches(std::span(bytes).first(size)));
   }
@@ -31,7 +31,7 @@ void validate_a_cookie(benchmark::State& state) {
   CookieJar jar(std::array<std::byte, 32>{});
   const Address peer;
   const Cookie cookie = jar.make(peer, now);
-  for (auto _ : state) benchmark::DoNotOptimize(jar.is_valid(cookie, peer, now));
+  for ([[maybe_unused]] auto _ : state) benchmark::DoNotOptimize(jar.is_valid(cookie, peer, now));
 }
 BENCHMARK(validate_a_cookie);
 
@@ -54,7 +54,7 @@ void answer_a_pull(benchmark::State& state) {
   const std::size_t size = encode(request, bytes);
   seal_datagram(std::span(bytes).first(size));
   Train train;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     engine.handle_datagram(now, {}, std::span(bytes).first(size));
     benchmark::DoNotOptimize(engine.poll_transmit(now, train));
   }

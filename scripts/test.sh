@@ -6,10 +6,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-full=no
-case ${1:-} in
-'') ;;
---full) full=yes ;;
+full_option=${1:-}
+case $full_option in
+'' | --full) ;;
 *)
   sed -n '2,6p' "$0" >&2
   exit 2
@@ -53,14 +52,6 @@ run_tests() { # run_tests LINES PRESET OPTION...: the summary's last LINES, or a
   tail -n "$lines" "$log"
   rm -f "$log"
 }
-# The files that the newest commit changed, or all where there is no earlier one or --full asks for it.
-changed_sources() {
-  if [ "$full" = no ] && git rev-parse -q --verify HEAD~1 >/dev/null 2>&1; then
-    git diff --name-only --diff-filter=d HEAD~1 HEAD -- 'src/*.cc' 'tests/*.cc' 'bench/*.cc' 'examples/*.cc'
-  else
-    git ls-files 'src/*.cc'
-  fi
-}
 
 begin_stage "dependencies"
 scripts/deps.sh
@@ -75,7 +66,7 @@ RGTP_SIM_SEEDS=${RGTP_SIM_SEEDS:-50} run_tests 25 asan -LE "net|project|fuzz"
 
 begin_stage "clang-tidy"
 # The ASan build's compile commands: made by clang, so clang-tidy understands every flag.
-changed_sources | xargs -r -P "$jobs" -n 4 clang-tidy -p build/asan --quiet 2>/dev/null
+scripts/lint_sources.sh ${full_option:+"$full_option"} | xargs -r -P "$jobs" -n 4 clang-tidy -p build/asan --quiet 2>/dev/null
 
 begin_stage "fuzzing, 60 s in all"
 mapfile -t fuzzers < <(find build/asan/tests/fuzz -maxdepth 1 -type f -name '*_fuzz' -perm -u+x | sort)
@@ -104,15 +95,13 @@ scripts/test_consumer.sh
 
 begin_stage "release: build"
 build release
-if [ "$full" = yes ]; then
+if [ -n "$full_option" ]; then
   begin_stage "long campaigns"
   RGTP_SIM_SEEDS=1000 build/release/tests/sim/sim_test --gtest_filter='Campaign.*' --gtest_brief=1
   RGTP_NET_MIB=1024 ctest --preset release -L net -j 1 --verbose | grep -E 'MB/s|KiB of|FAILED|SKIP|tests passed'
 fi
 
-begin_stage "release: the whole plain suite"
 end_stage
-stage=
-echo "all before took $((SECONDS - started)) s"
+echo "== release: the whole plain suite; all before took $((SECONDS - started)) s"
 # Last, so that its summary ends the output.
 exec ctest --preset release -j "$jobs" --output-on-failure

@@ -62,7 +62,7 @@ std::vector<std::string> CommandTest::names_in(std::string_view directory) const
 
 CommandTest::Running CommandTest::start(const Arguments& arguments, ChildProcess::Options options) const {
   if (options.directory == ".") options.directory = scratch();
-  return std::make_unique<ChildProcess>(RGTP_COMMAND_PATH, arguments, std::move(options));
+  return std::make_unique<ChildProcess>(RGTP_COMMAND_PATH, arguments, options);
 }
 
 CommandTest::Ended CommandTest::run(const Arguments& arguments, ChildProcess::Options options) const {
@@ -84,11 +84,10 @@ void CommandTest::expect_failure(int code, std::string_view message, const Argum
 CommandTest::Exposed CommandTest::expose(const Arguments& arguments) const {
   Arguments all = {"expose"};
   all.insert(all.end(), arguments.begin(), arguments.end());
-  Exposed exposed{start(all), {}};
-  const auto line = exposed.process->read_line();
-  EXPECT_TRUE(line) << exposed.process->errors();
-  exposed.locator = line.value_or("");
-  return exposed;
+  Running process = start(all);
+  const auto line = process->read_line();
+  EXPECT_TRUE(line) << process->errors();
+  return {std::move(process), line.value_or("")};
 }
 
 CommandTest::Running CommandTest::start_slow_pull(const std::string& locator,

@@ -15,7 +15,6 @@ namespace rgtp::test {
 namespace {
 
 using namespace std::chrono_literals;
-using ::testing::HasSubstr;
 
 // Made in the child before it becomes the program.
 

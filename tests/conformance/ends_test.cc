@@ -78,6 +78,7 @@ TEST_P(Conformance, ManyPullsAtOnceAllArrive) {
   const auto bytes = pattern(200'000);
   const Surface surface = expose(bytes);
   std::vector<Pull> pulls;
+  pulls.reserve(32);
   for (int i = 0; i < 32; ++i) pulls.push_back(pull(surface));
   for (Pull& p : pulls) EXPECT_TRUE(same_bytes(p.complete().get().value().bytes(), bytes));
 }

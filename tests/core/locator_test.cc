@@ -16,6 +16,11 @@ const std::string root_text = "__________________________________________8";
 
 SurfaceId some_id() { return SurfaceId::from_hex(id_text).value(); }
 
+// The locator of some surface at HOST:PORT.
+std::string network_text(const std::string& host_and_port) {
+  return "rgtp://" + host_and_port + "/" + id_text;
+}
+
 void expect_malformed(const std::string& text) {
   const auto locator = Locator::parse(text);
   ASSERT_FALSE(locator) << text;
@@ -48,7 +53,7 @@ TEST(Locator, TakesNamesAndBracketedAddressesAsHosts) {
                                                        {"[fe80::1%eth0]", "fe80::1%eth0"},
                                                        {"[::ffff:192.0.2.7]", "::ffff:192.0.2.7"}};
   for (const auto& [text, host] : hosts) {
-    const std::string whole_text = "rgtp://" + text + ":1/" + id_text;
+    const std::string whole_text = network_text(text + ":1");
     const auto locator = Locator::parse(whole_text);
     ASSERT_TRUE(locator) << text;
     EXPECT_EQ(std::get<Locator::Network>(locator->where()).host, host);
@@ -59,7 +64,7 @@ TEST(Locator, TakesNamesAndBracketedAddressesAsHosts) {
 TEST(Locator, RefusesHostsThatAreNone) {
   for (const std::string host : {"", "[", "]", "[]", "[]]", "[::1", "::1]", "[::1]x", "[abc]", "::1", "a:b",
                                  "a b", "a@b", "a%b", "[::1/64]", "\xc3\xa4"})
-    expect_malformed("rgtp://" + host + ":4711/" + id_text);
+    expect_malformed(network_text(host + ":4711"));
   expect_malformed("rgtp://" + std::string(254, 'a') + ":4711/" + id_text);
   expect_malformed("rgtp://[" + std::string(65, ':') + "]:4711/" + id_text);
   EXPECT_TRUE(Locator::parse("rgtp://" + std::string(253, 'a') + ":4711/" + id_text));
@@ -71,7 +76,7 @@ TEST(Locator, TakesPortsFromOneToTheLast) {
   EXPECT_EQ(std::get<Locator::Network>(Locator::parse("rgtp://h:65535/" + id_text)->where()).port, 65535);
   for (const std::string port :
        {"", "0", "65536", "4294967297", "99999999999999999999", "-1", "+1", " 1", "1 ", "1a", "0x10", "port"})
-    expect_malformed("rgtp://h:" + port + "/" + id_text);
+    expect_malformed(network_text("h:" + port));
   expect_malformed("rgtp://h/" + id_text);
   expect_malformed("rgtp://[::1]/" + id_text);
   // The last group of an address is no port.
@@ -180,11 +185,25 @@ TEST(Locator, RefusesDamagedSecretsAndNeverRepeatsThem) {
   const std::string k = "k=" + key_text;
   std::string loose_bits = k;
   loose_bits.back() = '9';  // the bits behind the 32nd byte are set
-  for (const std::string& fragment :
-       {std::string(), std::string("k="), k.substr(0, k.size() - 1), k + "A", k + "=", k + "&", "&" + k,
-        k + "&" + k, "v=" + root_text + "&v=" + root_text, "x=" + key_text, key_text, "K=" + key_text,
-        loose_bits, "k=+" + key_text.substr(1), "k=/" + key_text.substr(1), k + "#" + k}) {
-    const std::string text = "rgtp:///" + id_text + "#" + fragment;
+  const std::vector<std::string> fragments = {"",
+                                              "k=",
+                                              k.substr(0, k.size() - 1),
+                                              k + "A",
+                                              k + "=",
+                                              k + "&",
+                                              "&" + k,
+                                              k + "&" + k,
+                                              "v=" + root_text + "&v=" + root_text,
+                                              "x=" + key_text,
+                                              key_text,
+                                              "K=" + key_text,
+                                              loose_bits,
+                                              "k=+" + key_text.substr(1),
+                                              "k=/" + key_text.substr(1),
+                                              k + "#" + k};
+  const std::string before = "rgtp:///" + id_text + "#";
+  for (const std::string& fragment : fragments) {
+    const std::string text = before + fragment;
     const auto locator = Locator::parse(text);
     ASSERT_FALSE(locator) << text;
     EXPECT_EQ(locator.error().code, Errc::malformed_locator);

@@ -169,6 +169,7 @@ class Run {
       return;
     }
     std::vector<ChunkVerdict> expected;
+    expected.reserve(missing.size());
     for (const std::uint32_t chunk : missing) expected.push_back(place_and_fill(ChunkIndex{chunk}));
     for (std::size_t i = 0; i < missing.size(); ++i) {
       ASSERT_EQ(state_.on_chunk(ChunkIndex{missing[i]}), expected[i]) << "chunk " << missing[i];

@@ -222,7 +222,8 @@ TEST_F(UdpSocketTest, MovesWithItsDescriptor) {
   EXPECT_EQ(other.descriptor(), fd);
   other = bound("127.0.0.1");
   EXPECT_GE(other.descriptor(), 0);
-  EXPECT_EQ(socket.descriptor(), -1);  // NOLINT(bugprone-use-after-move): what is left is closed
+  // What is left is closed. NOLINTNEXTLINE(bugprone-use-after-move, clang-analyzer-cplusplus.Move)
+  EXPECT_EQ(socket.descriptor(), -1);
 }
 
 }  // namespace

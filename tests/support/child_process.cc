@@ -70,7 +70,7 @@ int milliseconds_until(ChildProcess::Clock::time_point deadline) {
 }  // namespace
 
 ChildProcess::ChildProcess(const std::filesystem::path& program, std::vector<std::string> arguments,
-                           Options options) {
+                           const Options& options) {
   arguments.insert(arguments.begin(), program.filename().string());
   const int input = make_input(options.input);
   Ends output;
@@ -106,6 +106,7 @@ void ChildProcess::become(const std::filesystem::path& program, const std::vecto
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(not_started);
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
   fexecve(file, argv.data(), environ);

@@ -44,7 +44,8 @@ class ChildProcess {
   static constexpr int not_prepared = 125;
   static constexpr int not_started = 126;
 
-  ChildProcess(const std::filesystem::path& program, std::vector<std::string> arguments, Options options);
+  ChildProcess(const std::filesystem::path& program, std::vector<std::string> arguments,
+               const Options& options);
   ~ChildProcess();
   ChildProcess(const ChildProcess&) = delete;
   ChildProcess& operator=(const ChildProcess&) = delete;
