@@ -44,6 +44,14 @@ TEST(Scenario, ARangeCostsItsChunksOnly) {
   EXPECT_LE(simulation.puller(0).stats().slices_asked, 3U * 46);
 }
 
+TEST(Scenario, ASlowExposerDoesNotMakeThePathLonger) {
+  // Two ways of 5 ms, and 20 ms at the exposer for every train.
+  Simulation simulation({.service_time = 20ms});
+  simulation.run();
+  EXPECT_TRUE(simulation.puller(0).is_exact());
+  EXPECT_LT(simulation.puller(0).path().controller().min_rtt(), 15ms);
+}
+
 TEST(Scenario, AWithdrawnSurfaceEndsThePullWithWithdrawn) {
   Simulation simulation({.size = 8 << 20, .down = {.rate = 1.25e6}});
   simulation.at(500ms, [&] { simulation.withdraw(); });

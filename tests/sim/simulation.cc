@@ -17,13 +17,14 @@ std::array<std::byte, 32> secret_of(std::uint64_t seed) {
   return secret;
 }
 
-std::shared_ptr<core::SurfaceStore> make_store(const SimulationOptions& options,
+std::shared_ptr<core::SurfaceStore> make_store(const SimulationOptions& options, std::size_t number,
                                                std::span<const std::byte> content) {
-  Manifest manifest = Manifest::make(options.size, "simulated").value();
+  Manifest manifest = Manifest::make(content.size(), "simulated").value();
   manifest.chunk_bytes = options.chunk_bytes;
   manifest.id = {};
   std::memcpy(manifest.id.bytes.data(), &options.seed, sizeof options.seed);
-  auto region = core::HeapRegion::make(options.size).value();
+  manifest.id.bytes.back() = static_cast<std::byte>(number);
+  auto region = core::HeapRegion::make(content.size()).value();
   if (auto written = region->write(0, content); !written) std::abort();
   auto store = std::make_shared<core::SurfaceStore>(manifest, region);
   for (ChunkIndex chunk{0}; chunk.value < manifest.chunk_count(); ++chunk.value)
@@ -34,27 +35,34 @@ std::shared_ptr<core::SurfaceStore> make_store(const SimulationOptions& options,
 
 }  // namespace
 
-SimulatedPuller::SimulatedPuller(Simulation& simulation, std::size_t number)
+SimulatedPuller::SimulatedPuller(Simulation& simulation, std::size_t number, std::size_t surface,
+                                 std::shared_ptr<packet::Path> path)
     : simulation_(simulation),
       number_(number),
+      surface_(surface),
       state_({.range = simulation.options().range, .order = simulation.options().order}, *this),
-      path_({.ip = IpVersion::v4, .mtu = simulation.options().mtu, .receive_buffer = 425'984}) {}
+      path_(std::move(path)) {}
 
 void SimulatedPuller::start() {
   const auto& options = simulation_.options();
   engine_ = std::make_unique<packet::PullerEngine>(
       simulation_.now_,
-      packet::PullerEngine::Options{simulation_.store_->manifest().id, options.seed ^ (number_ + 1) << 32,
-                                    options.idle_timeout},
-      path_, *this);
+      packet::PullerEngine::Options{simulation_.surfaces_[surface_].store->manifest().id,
+                                    options.seed ^ ++simulation_.pulls_begun_ << 32, options.idle_timeout},
+      *path_, *this);
   pump();
+}
+
+void SimulatedPuller::stop() {
+  engine_.reset();
+  ++timer_;
 }
 
 bool SimulatedPuller::is_exact() const {
   if (error_ || !state_.begun() || !state_.complete()) return false;
   const auto view = const_cast<core::PullState&>(state_).view_all();
-  const auto expected =
-      std::span(simulation_.content_).subspan(state_.extent()->range.offset, state_.extent()->range.length);
+  const auto expected = std::span(simulation_.surfaces_[surface_].content)
+                            .subspan(state_.extent()->range.offset, state_.extent()->range.length);
   return view && std::equal(view->bytes().begin(), view->bytes().end(), expected.begin(), expected.end());
 }
 
@@ -88,9 +96,13 @@ void SimulatedPuller::on_event(const Event& event) {
 }
 
 void SimulatedPuller::on_arrival(const std::vector<std::byte>& datagram) {
-  if (is_done()) return;
+  if (engine_ == nullptr || is_done()) return;
   engine_->handle_datagram(simulation_.now_, datagram);
   pump();
+}
+
+void SimulatedPuller::on_unreachable() {
+  if (engine_ != nullptr && !is_done()) engine_->handle_unreachable(simulation_.now_);
 }
 
 void SimulatedPuller::pump() {
@@ -115,8 +127,6 @@ void SimulatedPuller::pump() {
 
 Simulation::Simulation(const SimulationOptions& options)
     : options_(options),
-      content_(pattern(options.size, options.seed)),
-      store_(make_store(options, content_)),
       exposer_(secret_of(options.seed), {}),
       down_(options.down, options.seed * 2,
             [this](TimePoint when, std::vector<std::byte> datagram) {
@@ -129,9 +139,27 @@ Simulation::Simulation(const SimulationOptions& options)
           on_request(from, datagram);
         });
       }) {
-  if (auto added = exposer_.add(store_, exposer_counters_); !added) std::abort();
+  expose(options.size);
+  const packet::Path::Options path{.ip = IpVersion::v4, .mtu = options.mtu, .receive_buffer = 425'984};
   for (std::size_t i = 0; i < options.pullers; ++i)
-    pullers_.push_back(std::make_unique<SimulatedPuller>(*this, i));
+    pullers_.push_back(std::make_unique<SimulatedPuller>(*this, i, 0, std::make_shared<packet::Path>(path)));
+}
+
+std::size_t Simulation::expose(std::uint64_t size) {
+  Surface& surface = surfaces_.emplace_back();
+  surface.content = pattern(size, options_.seed);
+  surface.store = make_store(options_, surfaces_.size() - 1, surface.content);
+  if (auto added = exposer_.add(surface.store, exposer_counters_); !added) std::abort();
+  return surfaces_.size() - 1;
+}
+
+SimulatedPuller& Simulation::pull_again(std::size_t surface, Duration later) {
+  pullers_[0]->stop();
+  auto next = std::make_unique<SimulatedPuller>(*this, 0, surface, pullers_[0]->path_);
+  ended_.push_back(std::exchange(pullers_[0], std::move(next)));
+  schedule(now_ + later, [this] { pullers_[0]->start(); });
+  run_pending();
+  return *pullers_[0];
 }
 
 void Simulation::schedule(TimePoint when, std::function<void()> action) {
@@ -155,9 +183,7 @@ packet::Peer Simulation::peer_of(std::size_t puller) {
 
 void Simulation::on_request(std::size_t puller, const std::vector<std::byte>& datagram) {
   if (!exposer_alive_) {
-    schedule(now_ + options_.down.delay, [this, puller] {
-      if (!pullers_[puller]->is_done()) pullers_[puller]->engine_->handle_unreachable(now_);
-    });
+    schedule(now_ + options_.down.delay, [this, puller] { pullers_[puller]->on_unreachable(); });
     return;
   }
   exposer_.handle_datagram(now_, peer_of(puller), datagram);
@@ -165,18 +191,41 @@ void Simulation::on_request(std::size_t puller, const std::vector<std::byte>& da
 }
 
 void Simulation::serve() {
-  while (exposer_.poll_transmit(now_, train_)) {
-    sending_to_ = std::to_integer<std::size_t>(train_.peer().remote.ip[15]) - 1;
-    for (const auto& datagram : train_.datagrams()) {
-      std::vector<std::byte> bytes(datagram.header.begin(), datagram.header.end());
-      bytes.insert(bytes.end(), datagram.payload.begin(), datagram.payload.end());
-      down_.send(now_, std::move(bytes));
-    }
+  if (options_.service_time == Duration{}) {
+    while (send_train()) continue;
+    return;
   }
+  if (serving_ || !exposer_.has_work()) return;
+  serving_ = true;
+  schedule(now_ + options_.service_time, [this] {
+    serving_ = false;
+    send_train();
+    serve();
+  });
+}
+
+bool Simulation::send_train() {
+  if (!exposer_.poll_transmit(now_, train_)) return false;
+  sending_to_ = std::to_integer<std::size_t>(train_.peer().remote.ip[15]) - 1;
+  for (const auto& datagram : train_.datagrams()) {
+    // All of a train are equally long: the first one fails as it would at a socket.
+    if (datagram.size() + Link::headers > options_.exposer_mtu) {
+      exposer_.handle_too_large(now_, train_);
+      return true;
+    }
+    std::vector<std::byte> bytes(datagram.header.begin(), datagram.header.end());
+    bytes.insert(bytes.end(), datagram.payload.begin(), datagram.payload.end());
+    down_.send(now_, std::move(bytes));
+  }
+  return true;
 }
 
 void Simulation::run() {
   for (const auto& puller : pullers_) puller->start();
+  run_pending();
+}
+
+void Simulation::run_pending() {
   const auto all_done = [&] {
     return std::all_of(pullers_.begin(), pullers_.end(),
                        [](const auto& puller) { return puller->is_done(); });

@@ -27,6 +27,8 @@ struct SimulationOptions {
   LinkOptions down = {};  // exposer to puller
   LinkOptions up = {};    // puller to exposer
   std::uint32_t mtu = 1500;
+  std::uint32_t exposer_mtu = 65'535;  // more than that its own network does not take
+  Duration service_time{};             // that passes before the exposer sends a train
   std::size_t pullers = 1;
   Range range = {};
   Order order = Order::arrival;
@@ -39,7 +41,8 @@ class Simulation;
 // A pull in the simulation: a sink over the core's pull state, and what came of it.
 class SimulatedPuller : public Sink, private Observer {
  public:
-  SimulatedPuller(Simulation& simulation, std::size_t number);
+  SimulatedPuller(Simulation& simulation, std::size_t number, std::size_t surface,
+                  std::shared_ptr<packet::Path> path);
 
   void start();
   // Every byte of the range is there, verified and right.
@@ -48,6 +51,7 @@ class SimulatedPuller : public Sink, private Observer {
   const std::optional<Error>& error() const { return error_; }
   Stats stats() const { return counters_.snapshot(); }
   TimePoint done_at() const { return done_at_; }
+  const packet::Path& path() const { return *path_; }
 
   Result<void> on_manifest(const Manifest& manifest) override;
   bool adopt(std::shared_ptr<const Store>) override { return false; }
@@ -61,13 +65,16 @@ class SimulatedPuller : public Sink, private Observer {
   friend class Simulation;
   void on_event(const Event& event) override;
   void on_arrival(const std::vector<std::byte>& datagram);
+  void on_unreachable();
+  void stop();
   void pump();
 
   Simulation& simulation_;
   const std::size_t number_;
+  const std::size_t surface_;
   core::Counters counters_;
   core::PullState state_;
-  packet::Path path_;
+  const std::shared_ptr<packet::Path> path_;
   std::unique_ptr<packet::PullerEngine> engine_;
   std::optional<Error> error_;
   bool ended_ = false;
@@ -81,14 +88,18 @@ class Simulation {
 
   // Until every pull is done, or the deadline.
   void run();
+  // Exposes a surface beside number 0, and returns its number.
+  std::size_t expose(std::uint64_t size);
+  // Once puller 0 is done: `later` it pulls this surface over the same path, until that is done too.
+  SimulatedPuller& pull_again(std::size_t surface, Duration later);
   // Calls `action` at a time from the start on.
   void at(Duration when, std::function<void()> action) { schedule(start_ + when, std::move(action)); }
-  void withdraw() { exposer_.withdraw(store_->manifest().id); }
+  void withdraw() { exposer_.withdraw(surfaces_[0].store->manifest().id); }
   // From now on nobody listens at the exposer's port; its host says so.
   void kill_exposer() { exposer_alive_ = false; }
 
   // An ICMP message that anybody on the way could have made.
-  void forge_unreachable() { pullers_[0]->engine_->handle_unreachable(now_); }
+  void forge_unreachable() { pullers_[0]->on_unreachable(); }
 
   SimulatedPuller& puller(std::size_t number) { return *pullers_[number]; }
   Link& down() { return down_; }
@@ -110,10 +121,17 @@ class Simulation {
     }
   };
 
+  struct Surface {
+    std::vector<std::byte> content;
+    std::shared_ptr<core::SurfaceStore> store;
+  };
+
   void schedule(TimePoint when, std::function<void()> action);
+  void run_pending();
   void record(std::uint64_t what);
   void on_request(std::size_t puller, const std::vector<std::byte>& datagram);
   void serve();
+  bool send_train();
   static packet::Peer peer_of(std::size_t puller);
 
   const SimulationOptions options_;
@@ -122,17 +140,19 @@ class Simulation {
   std::priority_queue<Pending, std::vector<Pending>, std::greater<>> pending_;
   std::uint64_t next_number_ = 0;
   std::uint64_t trace_ = 0;
-  std::vector<std::byte> content_;
-  std::shared_ptr<core::SurfaceStore> store_;
+  std::vector<Surface> surfaces_;
   std::shared_ptr<core::Counters> exposer_counters_ = std::make_shared<core::Counters>();
   packet::ExposerEngine exposer_;
   bool exposer_alive_ = true;
+  bool serving_ = false;
   packet::Train train_;
   std::size_t sending_to_ = 0;
   std::size_t sending_from_ = 0;
   Link down_;
   Link up_;
   std::vector<std::unique_ptr<SimulatedPuller>> pullers_;
+  std::vector<std::unique_ptr<SimulatedPuller>> ended_;  // replaced ones, which timers still point to
+  std::uint64_t pulls_begun_ = 0;
 };
 
 }  // namespace rgtp::test
