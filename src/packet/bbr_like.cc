@@ -19,13 +19,17 @@ constexpr Duration probe_rtt_length = std::chrono::milliseconds(200);
 constexpr int rounds_without_growth = 3;
 constexpr double growth = 1.25;
 
-// The largest value of the last `rate_rounds` rounds.
+// The largest value of the last `rate_rounds` rounds that had one. The last of all stays until there is
+// another: while little is asked for nothing is measured, and a path that is taken to carry nothing is asked
+// for nothing.
 class MaxFilter {
  public:
   void update(std::uint64_t value) { rounds_[now_] = std::max(rounds_[now_], value); }
   void next_round() {
+    const std::uint64_t before = max();
     now_ = (now_ + 1) % rounds_.size();
     rounds_[now_] = 0;
+    if (max() == 0) rounds_[now_] = before;
   }
   std::uint64_t max() const { return *std::max_element(rounds_.begin(), rounds_.end()); }
 

@@ -163,6 +163,27 @@ TEST_F(BbrLikeTest, ARateThatWasHeldDownIsNoMeasureUnlessItIsMore) {
   EXPECT_EQ(controller_->estimated_rate(), before * 2);
 }
 
+TEST_F(BbrLikeTest, KeepsItsRateWhileThereIsLittleToAskFor) {
+  run(25'000'000, 50ms, 5s);
+  const std::uint64_t before = controller_->estimated_rate();
+  for (int i = 0; i < 100; ++i) round(25'000'000, 50ms, slice_bytes, true);
+  EXPECT_EQ(controller_->estimated_rate(), before);
+  // What is measured then in earnest counts again, be it less.
+  run(5'000'000, 50ms, 10s);
+  EXPECT_NEAR(static_cast<double>(controller_->estimated_rate()), 5e6, 1e6);
+}
+
+TEST_F(BbrLikeTest, DrainsUntilNoMoreThanAProductIsInFlight) {
+  constexpr std::uint64_t product = 25'000'000 / 20;
+  run(25'000'000, 50ms, 500ms);
+  while (controller_->rate() > controller_->estimated_rate()) round(25'000'000, 50ms, product * 2);
+  EXPECT_LT(controller_->rate(), controller_->estimated_rate() / 2);
+  for (int i = 0; i < 5; ++i) round(25'000'000, 50ms, product * 3 / 2);
+  EXPECT_LT(controller_->rate(), controller_->estimated_rate() / 2);
+  round(25'000'000, 50ms, product * 9 / 10);
+  EXPECT_GE(controller_->rate(), controller_->estimated_rate() * 3 / 4);
+}
+
 TEST_F(BbrLikeTest, LooksAtTheRoundTripWithASmallWindowEveryTenSeconds) {
   run(25'000'000, 50ms, 5s);
   smallest_window_ = ~std::uint64_t{0};

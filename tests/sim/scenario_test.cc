@@ -44,6 +44,21 @@ TEST(Scenario, ARangeCostsItsChunksOnly) {
   EXPECT_LE(simulation.puller(0).stats().slices_asked, 3U * 46);
 }
 
+TEST(Scenario, AMinuteOfSmallPullsLeavesThePathItsRate) {
+  // None of the small ones is long enough to measure the path by.
+  Simulation simulation({.size = 4 << 20,
+                         .chunk_bytes = 64 * 1024,
+                         .down = {.rate = 25e6, .jitter = 2ms, .queue_bytes = 1 << 20}});
+  const std::size_t small = simulation.expose(1000);
+  simulation.run();
+  ASSERT_TRUE(simulation.puller(0).is_exact());
+  const Duration first = simulation.elapsed();
+  for (int i = 0; i < 120; ++i) ASSERT_TRUE(simulation.pull_again(small, 500ms).is_exact()) << i;
+  const Duration before = simulation.elapsed() + 500ms;
+  EXPECT_TRUE(simulation.pull_again(0, 500ms).is_exact());
+  EXPECT_LT(simulation.elapsed() - before, first);
+}
+
 TEST(Scenario, ASlowExposerDoesNotMakeThePathLonger) {
   // Two ways of 5 ms, and 20 ms at the exposer for every train.
   Simulation simulation({.service_time = 20ms});
