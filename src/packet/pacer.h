@@ -9,6 +9,8 @@ class Pacer {
  public:
   // What a late timer may make up for.
   static constexpr Duration max_catch_up = std::chrono::milliseconds(2);
+  // The next train waits no longer than this, however low the rate: it is what would measure a better one.
+  static constexpr Duration max_ahead = std::chrono::seconds(1);
 
   // When the next train may be asked for.
   TimePoint next() const { return next_; }

@@ -56,6 +56,14 @@ TEST(Pacer, KeepsTheRateOverALongTime) {
   EXPECT_NEAR(static_cast<double>(asked), 10e6, 10e6 * 0.001);
 }
 
+TEST(Pacer, IsNeverMoreThanASecondAhead) {
+  Pacer pacer;
+  for (int i = 0; i < 3; ++i) {
+    pacer.on_ask(test::start_time, 1'000'000, 1);
+    EXPECT_EQ(pacer.next(), test::start_time + 1s);
+  }
+}
+
 TEST(Pacer, DoesNothingWithoutARate) {
   Pacer pacer;
   const TimePoint before = pacer.next();
