@@ -24,8 +24,12 @@ Error refusal_error(Refusal reason) {
       return {Errc::unsupported_version,
               "the exposer speaks another version of the protocol: update the older side"};
     case Refusal::busy: return {Errc::limit, "the exposer is too busy: try again later"};
-    case Refusal::unknown:
     case Refusal::slice_too_large:
+      return {
+          Errc::unreachable,
+          "the exposer's network does not carry even the shortest packets that may be asked for: look for "
+          "a tunnel or an interface with a very small MTU"};
+    case Refusal::unknown:
     case Refusal::retry: break;
   }
   return {Errc::unknown_surface,

@@ -181,11 +181,14 @@ void ExposerEngine::handle_too_large(TimePoint now, const Train& train) {
   std::array<std::byte, header_bytes + 1> datagram{};
   std::copy_n(train.datagrams().front().header.begin(), header_bytes, datagram.begin());
   const auto data = parse_data(datagram);
-  const auto prefix = parse_prefix(datagram);
-  if (!prefix) return;
-  Refuse message{.pull_id = prefix->pull_id, .reason = Refusal::slice_too_large};
-  message.timestamp = data ? data->timestamp : 0;
-  message.value = slice_capacity_of(fallback_mtu, IpVersion::v6);
+  if (!data) return;  // other answers cannot be made shorter
+  // How long a slice may be is not known: shorter by a quarter every time, down to the least that may be
+  // asked for. Below that is said only where the least was too long.
+  const std::size_t failed = train.datagrams().front().payload.size();
+  const std::size_t least = failed > min_slice_bytes ? min_slice_bytes : 0;
+  Refuse message{.pull_id = data->pull_id, .timestamp = data->timestamp, .reason = Refusal::slice_too_large};
+  message.value = std::min<std::uint32_t>(fallback_slice_capacity,
+                                          static_cast<std::uint32_t>(std::max(failed * 3 / 4, least)));
   refuse(now, train.peer(), Validated::yes, message);
 }
 

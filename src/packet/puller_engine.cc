@@ -177,12 +177,13 @@ void PullerEngine::on_refuse(TimePoint now, std::span<const std::byte> datagram)
       }
       return;
     case Refusal::slice_too_large:
-      return cut_anew(static_cast<std::uint16_t>(std::min<std::uint32_t>(refuse->value, max_slice_bytes)));
+      if (take_shorter_slices(refuse->value)) return;
+      break;
     case Refusal::busy: return;
-    default:
-      observer_.on_event(event::Refused{refusal_error(refuse->reason).code});
-      endings_.on_refused(now, refuse->reason);
+    default: break;
   }
+  observer_.on_event(event::Refused{refusal_error(refuse->reason).code});
+  endings_.on_refused(now, refuse->reason);
 }
 
 void PullerEngine::handle_unreachable(TimePoint now) {
@@ -233,16 +234,23 @@ void PullerEngine::rebuild_if_stuck(TimePoint now) {
 // has.
 void PullerEngine::detect_black_hole() {
   if (data_came_ || losses_.probes_in_a_row() < black_hole_probes) return;
-  cut_anew(slice_capacity_of(fallback_mtu, IpVersion::v6));
+  cut_anew(fallback_slice_capacity);
 }
 
-void PullerEngine::cut_anew(std::uint16_t capacity) {
+bool PullerEngine::take_shorter_slices(std::uint32_t longest) {
+  const auto capacity = static_cast<std::uint16_t>(std::min<std::uint32_t>(longest, max_slice_bytes));
+  // Late refusals of longer slices than there are now mean nothing.
+  return cut_anew(capacity) || picker_.slice_bytes() <= capacity;
+}
+
+bool PullerEngine::cut_anew(std::uint16_t capacity) {
   path_.reduce_slice_capacity(capacity);
-  if (state_ != State::fetching) return;
+  if (state_ != State::fetching) return false;
   const std::uint16_t slice_bytes = slice_bytes_for(*manifest_, path_.slice_capacity());
-  if (slice_bytes >= picker_.slice_bytes()) return;
+  if (slice_bytes >= picker_.slice_bytes()) return false;
   give_up_outstanding();
   picker_.cut_anew(slice_bytes);
+  return true;
 }
 
 // Output.

@@ -58,7 +58,10 @@ class PullerEngine {
   void settle_ask(TimePoint now, const Data& data, std::uint32_t bytes);
   void on_chunk_filled(ChunkIndex chunk);
   void detect_losses(TimePoint now);
-  void cut_anew(std::uint16_t capacity);
+  // False where slices are as short as they may be, and `longest` is less.
+  bool take_shorter_slices(std::uint32_t longest);
+  // Slices of at most `capacity` bytes from now on; true where those asked for were longer.
+  bool cut_anew(std::uint16_t capacity);
   void rebuild_if_stuck(TimePoint now);
   TimePoint stuck_at() const;
   void detect_black_hole();

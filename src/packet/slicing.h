@@ -24,6 +24,7 @@ bool is_valid_slice_bytes(const Manifest& manifest, std::uint16_t slice_bytes);
 
 // What every path is taken to carry: the least of IPv6, less what tunnels take (RFC 8899, section 5.1.2).
 inline constexpr std::uint32_t fallback_mtu = 1200;
+inline constexpr std::uint16_t fallback_slice_capacity = fallback_mtu - 40 - 8 - header_bytes;
 
 // The slice capacity of a path whose IP packets have at most `mtu` bytes.
 enum class IpVersion { v4, v6 };

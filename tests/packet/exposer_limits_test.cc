@@ -147,20 +147,31 @@ TEST_F(ExposerLists, FollowsAHelloWithSlicesThatItsNetworkCarries) {
 
 TEST_F(ExposerLists, ATrainThatThePathDoesNotTakeIsRefusedInItsStead) {
   const auto store = expose(10'000);
-  PullRequest pull = pull_for(store->manifest().id, {{ChunkIndex{0}, 0, 2}});
-  pull.slice_bytes = 1900;
-  send(pull);
-  ASSERT_EQ(next_train().size(), 2U);
+  // A quarter less each time, at most what every path carries, and below the least only after the least.
+  for (const auto& [length, shorter] :
+       {std::pair{1900, 1120U}, {1120, 840U}, {840, 630U}, {630, 512U}, {513, 512U}, {512, 384U}}) {
+    PullRequest pull = pull_for(store->manifest().id, {{ChunkIndex{0}, 0, 2}});
+    pull.slice_bytes = static_cast<std::uint16_t>(length);
+    send(pull);
+    ASSERT_EQ(next_train().size(), 2U);
+    engine_.handle_too_large(now_, train_);
+    const auto sent = all_sent();
+    ASSERT_EQ(sent.size(), 1U);
+    EXPECT_EQ(sent[0].peer, puller_);
+    const auto refuse = parse_refuse(sent[0].bytes);
+    ASSERT_TRUE(refuse);
+    EXPECT_EQ(refuse->reason, Refusal::slice_too_large);
+    EXPECT_EQ(refuse->pull_id, pull_id);
+    EXPECT_EQ(refuse->timestamp, 77U);
+    EXPECT_EQ(refuse->value, shorter) << length;
+  }
+}
+
+TEST_F(ExposerLists, AManifestThatThePathDoesNotTakeIsNotAnswered) {
+  send(hello_for(expose(10'000)->manifest().id));
+  ASSERT_EQ(next_train().size(), 1U);
   engine_.handle_too_large(now_, train_);
-  const auto sent = all_sent();
-  ASSERT_EQ(sent.size(), 1U);
-  EXPECT_EQ(sent[0].peer, puller_);
-  const auto refuse = parse_refuse(sent[0].bytes);
-  ASSERT_TRUE(refuse);
-  EXPECT_EQ(refuse->reason, Refusal::slice_too_large);
-  EXPECT_EQ(refuse->pull_id, pull_id);
-  EXPECT_EQ(refuse->timestamp, 77U);
-  EXPECT_EQ(refuse->value, 1120U);
+  EXPECT_TRUE(all_sent().empty());
 }
 
 TEST_F(ExposerLists, ServesAFileThatIsCachedAtOnce) {

@@ -368,6 +368,18 @@ TEST_F(PullerEngineTest, CutsShorterSlicesWhereTheExposerSaysSo) {
   fetch_all();
 }
 
+TEST_F(PullerEngineTest, RefusalsOfLongSlicesThatComeLateEndNothing) {
+  greet();
+  pulls_sent();
+  for (const std::uint32_t value : {700U, 700U, 1400U}) {
+    receive(Refuse{.pull_id = pull_id, .reason = Refusal::slice_too_large, .value = value});
+    pulls_sent();
+  }
+  now_ += 500ms;
+  engine_->handle_timeout(now_);
+  EXPECT_EQ(sink_.ends(), 0);
+}
+
 TEST_F(PullerEngineTest, ASliceLengthOfNothingIsTheLeastThatThereIs) {
   greet();
   receive(Refuse{.pull_id = pull_id, .reason = Refusal::slice_too_large, .value = 0});

@@ -22,6 +22,7 @@ TEST(Slicing, KnowsWhatPacketsCarry) {
   EXPECT_EQ(slice_capacity_of(1500, IpVersion::v4), 1440);
   EXPECT_EQ(slice_capacity_of(1500, IpVersion::v6), 1420);
   EXPECT_EQ(slice_capacity_of(1200, IpVersion::v6), 1120);
+  EXPECT_EQ(slice_capacity_of(fallback_mtu, IpVersion::v6), fallback_slice_capacity);
   EXPECT_EQ(slice_capacity_of(65536, IpVersion::v4), max_slice_bytes);
   EXPECT_EQ(slice_capacity_of(0xffff'ffff, IpVersion::v6), max_slice_bytes);
   EXPECT_EQ(slice_capacity_of(576, IpVersion::v4), 516);

@@ -67,6 +67,22 @@ TEST(Scenario, ASlowExposerDoesNotMakeThePathLonger) {
   EXPECT_LT(simulation.puller(0).path().controller().min_rtt(), 15ms);
 }
 
+TEST(Scenario, SlicesBecomeAsShortAsTheExposersNetworkHasThem) {
+  for (const std::uint32_t mtu : {1300, 1000, 700, 572}) {
+    Simulation simulation({.exposer_mtu = mtu});
+    simulation.run();
+    EXPECT_TRUE(simulation.puller(0).is_exact()) << mtu;
+  }
+}
+
+TEST(Scenario, ANetworkThatCarriesNoSliceAtAllEndsThePull) {
+  Simulation simulation({.exposer_mtu = 571});
+  simulation.run();
+  ASSERT_TRUE(simulation.puller(0).error());
+  EXPECT_EQ(simulation.puller(0).error()->code, Errc::unreachable);
+  EXPECT_LT(simulation.elapsed(), 1s);
+}
+
 TEST(Scenario, AWithdrawnSurfaceEndsThePullWithWithdrawn) {
   Simulation simulation({.size = 8 << 20, .down = {.rate = 1.25e6}});
   simulation.at(500ms, [&] { simulation.withdraw(); });
