@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 namespace rgtp::packet {
 
@@ -195,7 +196,7 @@ void PullerEngine::handle_unreachable(TimePoint now) {
 void PullerEngine::handle_timeout(TimePoint now) {
   if (state_ == State::finished) return;
   if (state_ == State::fetching) {
-    if (asks_.outstanding() == 0 && !picker_.has_more()) endings_.on_idle(now);
+    watch_idleness(now);
     detect_losses(now);
     rebuild_if_stuck(now);
   }
@@ -220,6 +221,14 @@ void PullerEngine::give_up_outstanding() {
 
 TimePoint PullerEngine::stuck_at() const {
   return last_useful_ + std::max<Duration>(1s, 8 * path_.rtt().probe_timeout());
+}
+
+// While nothing is wanted nothing can be heard: silence counts from when there is something again.
+void PullerEngine::watch_idleness(TimePoint now) {
+  const bool was_idle = std::exchange(idle_, asks_.outstanding() == 0 && !picker_.has_more());
+  if (!idle_ && !was_idle) return;
+  endings_.on_idle(now);
+  last_useful_ = now;
 }
 
 // The last resort, on a clock of its own: whatever the books say, the bitmap is the truth.
@@ -346,6 +355,7 @@ std::size_t PullerEngine::write_picked(TimePoint now, std::span<std::byte> out) 
 
 TimePoint PullerEngine::poll_timeout(TimePoint now) {
   if (state_ == State::finished) return TimePoint::max();
+  if (state_ == State::fetching) watch_idleness(now);
   TimePoint next = std::min(endings_.deadline(path_.rtt().smoothed()), next_hello());
   // Without a cookie nothing can be asked for: the next HELLO brings one.
   if (state_ != State::fetching || path_.cookie(now) == Cookie{}) return next;

@@ -63,6 +63,7 @@ class PullerEngine {
   // Slices of at most `capacity` bytes from now on; true where those asked for were longer.
   bool cut_anew(std::uint16_t capacity);
   void rebuild_if_stuck(TimePoint now);
+  void watch_idleness(TimePoint now);
   TimePoint stuck_at() const;
   void detect_black_hole();
   void fail_with(Error error);
@@ -88,8 +89,9 @@ class PullerEngine {
   Picker picker_;
   Picker::Picked picked_;            // reused from train to train
   std::vector<std::uint64_t> lost_;  // reused
-  TimePoint last_useful_;            // when a slice came that was missing, or the start
+  TimePoint last_useful_;            // when a slice came that was missing, or the wait for one began
   bool data_came_ = false;
+  bool idle_ = false;  // when last looked at
 
   // Greeting, and renewal of the cookie.
   std::optional<TimePoint> hello_sent_;

@@ -9,19 +9,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-class PullerEngineTest : public PullerFixture {
- protected:
-  // Nothing that is asked for arrives, until this says so.
-  template <class Done>
-  void suffer_silence(Done done) {
-    for (int i = 0; i < 10'000 && sink_.ends() == 0 && !done(); ++i) {
-      for (PullRequest& pull : pulls_sent()) unanswered_.push_back(pull);
-      if (!done()) wait();
-    }
-  }
-
-  std::vector<PullRequest> unanswered_;
-};
+using PullerEngineTest = PullerFixture;
 
 TEST_F(PullerEngineTest, FetchesEverything) {
   greet();
@@ -278,20 +266,6 @@ TEST_F(PullerEngineTest, TimesOutInSilenceAndKeepsWhatWasVerified) {
   EXPECT_EQ(now_, heard + 10s);
   EXPECT_EQ(sink_.ends(), 1);
   EXPECT_TRUE(sink_.is_there(ChunkIndex{0}));
-}
-
-TEST_F(PullerEngineTest, DoesNotTimeOutWhileNothingIsWanted) {
-  sink_.want({ChunkIndex{0}, ChunkIndex{1}});
-  greet();
-  for (const PullRequest& pull : pulls_sent()) serve(pull);
-  for (int i = 0; i < 10; ++i) {
-    now_ += 5s;
-    engine_->handle_timeout(now_);
-    EXPECT_TRUE(pulls_sent().empty());
-  }
-  EXPECT_EQ(sink_.ends(), 0);
-  sink_.want({ChunkIndex{0}, ChunkIndex{25}});
-  fetch_all();
 }
 
 TEST_F(PullerEngineTest, WantsWhatItsSinkWants) {

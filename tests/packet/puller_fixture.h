@@ -71,6 +71,15 @@ class PullerFixture : public testing::Test {
     engine_->handle_timeout(now_);
   }
 
+  // Nothing that is asked for arrives, until this says so.
+  template <class Done>
+  void suffer_silence(Done done) {
+    for (int i = 0; i < 10'000 && sink_.ends() == 0 && !done(); ++i) {
+      for (PullRequest& pull : pulls_sent()) unanswered_.push_back(pull);
+      if (!done()) wait();
+    }
+  }
+
   template <class Message>
   void receive(const Message& message) {
     engine_->handle_datagram(now_, test::datagram_of(message));
@@ -138,6 +147,7 @@ class PullerFixture : public testing::Test {
   const std::shared_ptr<core::SurfaceStore> store_;
   test::MemorySink sink_;
   std::optional<PullerEngine> engine_;
+  std::vector<PullRequest> unanswered_;
 };
 
 }  // namespace rgtp::packet
