@@ -170,8 +170,9 @@ void PullerEngine::on_refuse(TimePoint now, std::span<const std::byte> datagram)
   endings_.on_heard(now);
   switch (refuse->reason) {
     case Refusal::retry:
-      if (refuse->cookie == path_.cookie(now)) return;
-      path_.set_cookie(refuse->cookie, now, retry_cookie_lifetime);
+      if (refuse->cookie == asked_with_) return;  // to a request before that one
+      // Another pull of this path may have been told first.
+      if (refuse->cookie != path_.cookie(now)) path_.set_cookie(refuse->cookie, now, retry_cookie_lifetime);
       if (state_ == State::fetching) {
         give_up_outstanding();
         picker_.rebuild();
@@ -340,7 +341,7 @@ std::size_t PullerEngine::write_picked(TimePoint now, std::span<std::byte> out) 
   request.first_ask = static_cast<std::uint32_t>(asks_.next_ask());
   request.slice_bytes = picker_.slice_bytes();
   request.id = options_.id;
-  request.cookie = path_.cookie(now);
+  request.cookie = asked_with_ = path_.cookie(now);
   Picker::to_runs(picked_.slices, request);
   const auto slices = static_cast<std::uint32_t>(picked_.slices.size());
   observer_.on_event(event::Asked{asks_.next_ask(), slices, picked_.again});

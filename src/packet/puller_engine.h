@@ -97,6 +97,7 @@ class PullerEngine {
   std::optional<TimePoint> hello_sent_;
   std::uint32_t hellos_unanswered_ = 0;
   std::uint32_t slices_followed_ = 0;  // asked for with the last HELLO
+  Cookie asked_with_{};                // the last PULL's
 };
 
 }  // namespace rgtp::packet

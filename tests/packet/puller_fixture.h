@@ -37,10 +37,11 @@ class PullerFixture : public testing::Test {
   }
 
   // Everything that the engine sends now.
-  std::vector<Bytes> sent() {
+  std::vector<Bytes> sent() { return sent(*engine_); }
+  std::vector<Bytes> sent(PullerEngine& engine) {
     std::vector<Bytes> all;
     Bytes buffer(PullerEngine::max_transmit_bytes);
-    while (const std::size_t size = engine_->poll_transmit(now_, buffer)) {
+    while (const std::size_t size = engine.poll_transmit(now_, buffer)) {
       all.emplace_back(buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(size));
       EXPECT_TRUE(check_matches(all.back()));
       if (all.size() > 1000) {
@@ -51,9 +52,10 @@ class PullerFixture : public testing::Test {
     return all;
   }
   // The requests among it.
-  std::vector<PullRequest> pulls_sent() {
+  std::vector<PullRequest> pulls_sent() { return pulls_sent(*engine_); }
+  std::vector<PullRequest> pulls_sent(PullerEngine& engine) {
     std::vector<PullRequest> pulls;
-    for (const Bytes& bytes : sent())
+    for (const Bytes& bytes : sent(engine))
       if (const auto pull = parse_pull(bytes)) pulls.push_back(*pull);
     return pulls;
   }

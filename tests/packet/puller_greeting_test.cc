@@ -184,6 +184,29 @@ TEST_F(PullerGreeting, AsksAgainWithTheCookieOfARetry) {
   fetch_all();
 }
 
+TEST_F(PullerGreeting, EveryPullOfAPathAsksAgainAfterItsRetry) {
+  test::MemorySink other_sink;
+  PullerEngine other(now_, {manifest().id, pull_id + 1, 10s}, path_, other_sink);
+  for (test::MemorySink* const sink : {&sink_, &other_sink}) sink->want({ChunkIndex{0}, ChunkIndex{1}});
+  const auto hello = parse_hello(sent(other).at(0));
+  ASSERT_TRUE(hello);
+  greet();
+  other.handle_datagram(now_, test::datagram_of(manifest_answer(*hello)));
+  ASSERT_EQ(pulls_sent().size(), 2U);
+  ASSERT_EQ(pulls_sent(other).size(), 2U);
+  // Both are told the same cookie, twice, one after the other.
+  for (const bool first : {true, false}) {
+    for (PullerEngine* const engine : {&*engine_, &other}) {
+      engine->handle_datagram(
+          now_, test::datagram_of(Refuse{
+                    .pull_id = engine->pull_id(), .reason = Refusal::retry, .cookie = test::cookie_of(7)}));
+      const auto again = pulls_sent(*engine);
+      ASSERT_EQ(again.size(), first ? 2U : 0U);
+      for (const PullRequest& pull : again) EXPECT_EQ(pull.cookie, test::cookie_of(7));
+    }
+  }
+}
+
 class SecondPull : public PullerFixture {
  protected:
   SecondPull() : PullerFixture(20'000) { path_.set_cookie(test::cookie_of(1), now_, 120s); }
