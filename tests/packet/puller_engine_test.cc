@@ -1,6 +1,7 @@
 #include "packet/puller_engine.h"
 
 #include <random>
+#include <set>
 
 #include "packet/puller_fixture.h"
 
@@ -285,7 +286,30 @@ TEST_F(PullerEngineTest, WantsWhatItsSinkWants) {
   EXPECT_TRUE(sink_.is_there(ChunkIndex{20}));
 }
 
-TEST_F(PullerEngineTest, RebuildsWhatIsMissingWhereItIsStuck) {
+TEST_F(PullerEngineTest, AsksForAllThatIsMissingAgainWhereItIsStuck) {
+  greet();
+  for (const PullRequest& pull : pulls_sent()) unanswered_.push_back(pull);
+  // One slice comes, so that this is no black hole, and then nothing more.
+  now_ += round_trip;
+  receive_bytes(data_for(0, {ChunkIndex{0}, 0}));
+  const TimePoint stuck = now_ + std::max<Duration>(1s, 8 * path_.rtt().probe_timeout());
+  suffer_silence([&] { return now_ >= stuck; });
+  EXPECT_EQ(now_, stuck);
+  const auto asked = [&] {
+    std::set<SliceId> slices;
+    for (const PullRequest& pull : std::exchange(unanswered_, {}))
+      for (const auto& [_, slice] : asks_of(pull)) slices.insert(slice);
+    slices.erase({ChunkIndex{0}, 0});
+    return slices;
+  };
+  const auto before = asked();
+  suffer_silence([&] { return now_ >= stuck + 100ms; });
+  const auto again = asked();
+  EXPECT_GE(before.size(), 9U);
+  EXPECT_TRUE(std::ranges::includes(again, before));
+}
+
+TEST_F(PullerEngineTest, GoesOnWhereOneSliceNeverComes) {
   greet();
   // Slice 0 never comes, everything else does, whatever it takes.
   const SliceId missing{ChunkIndex{0}, 0};
@@ -325,6 +349,37 @@ TEST_F(PullerEngineTest, FallsBackToShortSlicesInABlackHole) {
   EXPECT_EQ(events<event::SliceReceived>(), 0U);
   for (const PullRequest& pull : unanswered_) serve(pull);
   fetch_all();
+}
+
+TEST_F(PullerEngineTest, KeepsItsSlicesInSilenceOnceTheyGotThrough) {
+  greet();
+  const auto pulls = pulls_sent();
+  now_ += round_trip;
+  for (const PullRequest& pull : pulls) serve(pull);
+  suffer_silence([] { return false; });
+  EXPECT_GE(events<event::ProbeTimeout>(), 3U);
+  for (const PullRequest& pull : unanswered_) EXPECT_EQ(pull.slice_bytes, 1371);
+}
+
+TEST_F(PullerEngineTest, TakesTheExposersServiceDelayOutOfTheRoundTrip) {
+  greet();
+  const auto pulls = pulls_sent();
+  ASSERT_FALSE(pulls.empty());
+  now_ += 50ms;
+  const Data data{.pull_id = pull_id, .service_delay = encode_service_delay(30ms)};
+  receive_bytes(test::data_datagram(data, test::slice_of(*store_, ChunkIndex{0}, 0, slice_bytes())));
+  ASSERT_EQ(events<event::RttMeasured>(), 1U);
+  EXPECT_EQ(sink_.observer().all<event::RttMeasured>()[0].rtt, 20ms);
+  EXPECT_EQ(path_.controller().min_rtt(), 20ms);
+}
+
+TEST_F(PullerEngineTest, IsLimitedWhereThereIsNothingMoreToAskFor) {
+  greet();
+  pulls_sent();
+  EXPECT_FALSE(path_.on_ask(now_, 0).limited);  // by the window alone
+  fetch_all();
+  EXPECT_TRUE(pulls_sent().empty());
+  EXPECT_TRUE(path_.on_ask(now_, 0).limited);
 }
 
 TEST_F(PullerEngineTest, CutsShorterSlicesWhereTheExposerSaysSo) {
