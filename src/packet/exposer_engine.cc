@@ -220,6 +220,7 @@ bool ExposerEngine::poll_transmit(TimePoint now, Train& train) {
         break;
     }
   }
+  train.clear();
   return false;
 }
 

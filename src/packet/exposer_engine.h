@@ -42,7 +42,8 @@ class ExposerEngine {
   void handle_datagram(TimePoint now, const Peer& peer, std::span<const std::byte> datagram);
   // The path to this peer did not take the train's datagrams: tells it to ask for shorter slices.
   void handle_too_large(TimePoint now, const Train& train);
-  // Fills the next train; false where there is nothing to send now.
+  // Fills the next train. False where there is nothing to send now: the train then is empty and holds no
+  // store.
   [[nodiscard]] bool poll_transmit(TimePoint now, Train& train);
 
   // A request whose bytes are not in memory. Calling read_ahead() on a worker thread brings them there; then

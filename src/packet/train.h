@@ -28,14 +28,16 @@ class Train {
   const Peer& peer() const { return peer_; }
   std::span<const Datagram> datagrams() const { return {datagrams_.data(), count_}; }
 
-  // Empties the train and addresses it. `store` is held until the next call: payloads may stand in its
-  // memory.
+  // Empties the train and addresses it. `store` is held until the next call or clear(): payloads may stand in
+  // its memory.
   void begin(const Peer& peer, std::shared_ptr<const Store> store) {
     peer_ = peer;
     store_ = std::move(store);
     count_ = 0;
     used_ = 0;
   }
+  // Empties the train and lets its store go.
+  void clear() { begin({}, nullptr); }
   // The next datagram, to be filled; at most max_train_slices.
   Datagram& add() { return datagrams_[count_++]; }
   // Memory for payloads that do not stand in the surface's: max_train_bytes in all.

@@ -159,6 +159,19 @@ TEST_F(ExposerEngineTest, WithdrawalDropsWhatWaits) {
   EXPECT_EQ(store.use_count(), 1);
 }
 
+TEST_F(ExposerEngineTest, HoldsNoStoreOnceItsTrainsAreSentAndItIsWithdrawn) {
+  auto store = expose(10'000);
+  const std::weak_ptr<const Store> held = store;
+  const SurfaceId id = store->manifest().id;
+  send(pull_for(id, {{ChunkIndex{0}, 0, 5}}));
+  EXPECT_EQ(next_train().size(), 5U);
+  engine_.withdraw(id);
+  store.reset();
+  EXPECT_FALSE(held.expired());  // the train that is on its way stands in its memory
+  EXPECT_TRUE(next_train().empty());
+  EXPECT_TRUE(held.expired());
+}
+
 TEST_F(ExposerEngineTest, ExposesAnIdOnce) {
   const auto store = expose(10'000);
   const auto again = engine_.add(store, observer_);
