@@ -161,6 +161,11 @@ void ExposerEngine::enqueue(Request request) {
   if (!requests_.push(std::move(request))) observer->on_event(event::RequestOverflow{slices});
 }
 
+void ExposerEngine::block(Request request) {
+  if (blocked_.size() + reading_ < limits_.blocked_requests) return blocked_.push_back(std::move(request));
+  request.observer->on_event(event::RequestOverflow{request.pull.slices()});
+}
+
 void ExposerEngine::refuse(TimePoint now, const Peer& peer, Validated validated, Refuse message) {
   if (refusals_.take(peer.remote, validated, now)) answer(peer, nullptr, message);
 }
@@ -212,9 +217,7 @@ bool ExposerEngine::poll_transmit(TimePoint now, Train& train) {
         for (const auto& datagram : train.datagrams())
           request->observer->on_event(event::DatagramSent{static_cast<std::uint32_t>(datagram.size())});
         return true;
-      case Filled::blocked:
-        if (blocked_.size() + reading_ < limits_.blocked_requests) blocked_.push_back(std::move(*request));
-        break;
+      case Filled::blocked: block(std::move(*request)); break;
       case Filled::failed:
         if (!answers_.empty()) return poll_transmit(now, train);  // it was refused
         break;

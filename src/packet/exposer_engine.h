@@ -74,6 +74,7 @@ class ExposerEngine {
   void answer_hello(TimePoint now, const Peer& peer, const Hello& hello, const Exposed& exposed);
   void follow_hello(TimePoint now, const Peer& peer, const Hello& hello, const Exposed& exposed);
   void enqueue(Request request);
+  void block(Request request);
   void refuse(TimePoint now, const Peer& peer, RefusalBudget::Validated validated, Refuse refuse);
   const Exposed* find(TimePoint now, const Peer& peer, const SurfaceId& id, std::uint64_t pull_id,
                       std::uint32_t timestamp, RefusalBudget::Validated validated);

@@ -79,11 +79,9 @@ Result<void> UdpExposer::add(std::shared_ptr<const Store> store, std::shared_ptr
 }
 
 void UdpExposer::on_ready(Watch::Ready ready) {
-  if (ready.writable) {
-    watch_->set_interest(Interest::readable);
-    send();
-  }
+  if (ready.writable) watch_->set_interest(Interest::readable);
   if (ready.readable) receive();
+  serve();
 }
 
 void UdpExposer::receive() {
@@ -92,6 +90,9 @@ void UdpExposer::receive() {
   };
   for (int i = 0; i < max_batches_per_wakeup; ++i)
     if (socket_.receive(batch_, take) == IoStatus::would_block) break;
+}
+
+void UdpExposer::serve() {
   send();
   read_blocked();
 }
@@ -118,8 +119,7 @@ void UdpExposer::read_blocked() {
                     const auto self = weak.lock();
                     if (self == nullptr) return;
                     self->engine_.handle_read_done(std::move(*shared));
-                    self->send();
-                    self->read_blocked();
+                    self->serve();
                   });
   }
 }

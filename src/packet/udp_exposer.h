@@ -32,7 +32,9 @@ class UdpExposer : public std::enable_shared_from_this<UdpExposer> {
   void choose_host();
   void on_ready(Watch::Ready ready);
   void receive();
-  // Sends until there is nothing more to send, or the socket takes no more.
+  // Sends, and has read what requests wait for: after anything that may have made something to do.
+  void serve();
+  // Until there is nothing more to send, or the socket takes no more.
   void send();
   void read_blocked();
 

@@ -215,6 +215,7 @@ TEST_F(ExposerLists, FewRequestsWaitForADisk) {
   region_->evict();
   for (std::uint16_t slice = 0; slice < 5; ++slice) send_blocked(slice);
   EXPECT_TRUE(all_sent().empty());
+  EXPECT_EQ(observer_->count<event::RequestOverflow>(), 3U);
   auto first = engine_.poll_read();
   ASSERT_TRUE(first);
   // One is being read and one waits: no more than two in all.
@@ -244,6 +245,21 @@ TEST_F(ExposerLists, WithdrawalDropsWhatWaitsForADisk) {
   ASSERT_TRUE(read);
   engine_.withdraw(file_store_->manifest().id);
   EXPECT_FALSE(engine_.poll_read());
+  read->read_ahead();
+  engine_.handle_read_done(std::move(*read));
+  EXPECT_TRUE(all_sent().empty());
+}
+
+TEST_F(ExposerLists, ARequestThatWaitedForADiskIsNotAnsweredFromAnotherStoreOfTheSameId) {
+  expose_file();
+  region_->evict();
+  send_blocked(0);
+  EXPECT_TRUE(all_sent().empty());
+  auto read = engine_.poll_read();
+  ASSERT_TRUE(read);
+  const Manifest manifest = file_store_->manifest();
+  engine_.withdraw(manifest.id);
+  ASSERT_TRUE(engine_.add(test::published_store(manifest, test::pattern(10'000, 1)), observer_));
   read->read_ahead();
   engine_.handle_read_done(std::move(*read));
   EXPECT_TRUE(all_sent().empty());
