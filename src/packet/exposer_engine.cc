@@ -102,7 +102,7 @@ void ExposerEngine::answer_hello(TimePoint now, const Peer& peer, const Hello& h
       static_cast<std::uint32_t>(CookieJar::lifetime(now) / std::chrono::milliseconds(1));
   message.published = exposed.store->published();
   core::encode_manifest(manifest, message.manifest);
-  answer(peer, exposed.observer, message);
+  answer({peer, now, exposed.observer, message});
 }
 
 void ExposerEngine::follow_hello(TimePoint now, const Peer& peer, const Hello& hello,
@@ -167,17 +167,11 @@ void ExposerEngine::block(Request request) {
 }
 
 void ExposerEngine::refuse(TimePoint now, const Peer& peer, Validated validated, Refuse message) {
-  if (refusals_.take(peer.remote, validated, now)) answer(peer, nullptr, message);
+  if (refusals_.take(peer.remote, validated, now)) answer({peer, now, nullptr, message});
 }
 
-template <class Message>
-void ExposerEngine::answer(const Peer& peer, std::shared_ptr<Observer> observer, const Message& message) {
-  if (answers_.size() >= limits_.waiting_answers) return;
-  Answer& next = answers_.emplace_back();
-  next.peer = peer;
-  next.observer = std::move(observer);
-  next.size = encode(message, next.bytes);
-  seal_datagram(std::span(next.bytes).first(next.size));
+void ExposerEngine::answer(Answer answer) {
+  if (answers_.size() < limits_.waiting_answers) answers_.push_back(std::move(answer));
 }
 
 void ExposerEngine::handle_too_large(TimePoint now, const Train& train) {
@@ -199,16 +193,7 @@ void ExposerEngine::handle_too_large(TimePoint now, const Train& train) {
 
 bool ExposerEngine::poll_transmit(TimePoint now, Train& train) {
   if (!answers_.empty()) {
-    const Answer& next = answers_.front();
-    train.begin(next.peer, nullptr);
-    Train::Datagram& datagram = train.add();
-    std::copy_n(next.bytes.begin(), header_bytes, datagram.header.begin());
-    const auto payload = train.take_scratch(next.size - header_bytes);
-    std::copy_n(next.bytes.begin() + header_bytes, payload.size(), payload.begin());
-    datagram.payload = payload;
-    if (next.observer != nullptr)
-      next.observer->on_event(event::DatagramSent{static_cast<std::uint32_t>(next.size)});
-    answers_.pop_front();
+    fill_answer(now, train);
     return true;
   }
   while (auto request = requests_.pop()) {
@@ -225,6 +210,25 @@ bool ExposerEngine::poll_transmit(TimePoint now, Train& train) {
   }
   train.clear();
   return false;
+}
+
+void ExposerEngine::fill_answer(TimePoint now, Train& train) {
+  Answer next = std::move(answers_.front());
+  answers_.pop_front();
+  if (auto* const manifest = std::get_if<ManifestAnswer>(&next.message))
+    manifest->service_delay = encode_service_delay(now - next.asked);
+  std::array<std::byte, manifest_datagram_bytes> bytes;
+  const std::size_t size =
+      std::visit([&](const auto& message) { return encode(message, bytes); }, next.message);
+  seal_datagram(std::span(bytes).first(size));
+  train.begin(next.peer, nullptr);
+  Train::Datagram& datagram = train.add();
+  std::copy_n(bytes.begin(), header_bytes, datagram.header.begin());
+  const auto payload = train.take_scratch(size - header_bytes);
+  std::copy_n(bytes.begin() + header_bytes, payload.size(), payload.begin());
+  datagram.payload = payload;
+  if (next.observer != nullptr)
+    next.observer->on_event(event::DatagramSent{static_cast<std::uint32_t>(size)});
 }
 
 ExposerEngine::Filled ExposerEngine::fill(TimePoint now, Request& request, Train& train) {

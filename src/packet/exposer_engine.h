@@ -9,6 +9,7 @@
 #include <deque>
 #include <functional>
 #include <unordered_map>
+#include <variant>
 #include <vector>
 
 #include <rgtp/observer.h>
@@ -64,9 +65,9 @@ class ExposerEngine {
   };
   struct Answer {
     Peer peer;
+    TimePoint asked;
     std::shared_ptr<Observer> observer;
-    std::array<std::byte, manifest_datagram_bytes> bytes;
-    std::size_t size = 0;
+    std::variant<ManifestAnswer, Refuse> message;
   };
 
   void on_hello(TimePoint now, const Peer& peer, std::span<const std::byte> datagram);
@@ -78,8 +79,8 @@ class ExposerEngine {
   void refuse(TimePoint now, const Peer& peer, RefusalBudget::Validated validated, Refuse refuse);
   const Exposed* find(TimePoint now, const Peer& peer, const SurfaceId& id, std::uint64_t pull_id,
                       std::uint32_t timestamp, RefusalBudget::Validated validated);
-  template <class Message>
-  void answer(const Peer& peer, std::shared_ptr<Observer> observer, const Message& message);
+  void answer(Answer answer);
+  void fill_answer(TimePoint now, Train& train);
   enum class Filled { yes, blocked, failed };
   Filled fill(TimePoint now, Request& request, Train& train);
 

@@ -106,6 +106,16 @@ TEST_F(ExposerEngineTest, StatesHowLongARequestWaited) {
   EXPECT_EQ(parse_data(sent[0].bytes)->service_delay, 150);
 }
 
+TEST_F(ExposerEngineTest, StatesHowLongAHelloWaited) {
+  send(hello_for(expose(10'000)->manifest().id));
+  now_ += 1500us;
+  const auto sent = next_train();
+  ASSERT_EQ(sent.size(), 1U);
+  const auto answer = parse_manifest_answer(sent[0].bytes);
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->service_delay, 150);
+}
+
 TEST_F(ExposerEngineTest, AsksForARetryWhereTheCookieIsNotValid) {
   const auto store = expose(10'000);
   for (const Cookie& cookie : {Cookie{}, test::cookie_of(9), valid_cookie(test::peer_of("198.51.100.8")),
