@@ -210,6 +210,9 @@ std::optional<ManifestAnswer> parse_manifest_answer(std::span<const std::byte> d
   reader->get_into(answer.cookie);
   reader->get_into(answer.manifest);
   if (!reader->ok() || (flags & ~flag_final_size_known) != 0) return std::nullopt;
+  // What ends a surface comes with the flag that says so.
+  if (!answer.final_size_known && (answer.final_size != 0 || answer.end_tag != ManifestAnswer().end_tag))
+    return std::nullopt;
   return answer;
 }
 
@@ -257,8 +260,10 @@ std::optional<Refuse> parse_refuse(std::span<const std::byte> datagram) {
   refuse.value = reader->get<std::uint32_t>();
   reader->expect_zeros(4);
   reader->get_into(refuse.cookie);
-  if (!reader->ok() || reason == 0 || reason > static_cast<std::uint8_t>(Refusal::version))
+  if (!reader->ok() || reason == 0 || reason > static_cast<std::uint8_t>(Refusal::version) ||
+      refuse.version_min > refuse.version_max)
     return std::nullopt;
+  if ((refuse.reason == Refusal::retry) != (refuse.cookie != Cookie{})) return std::nullopt;
   return refuse;
 }
 

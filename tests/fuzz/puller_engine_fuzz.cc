@@ -135,7 +135,8 @@ class Puller {
     Refuse refuse{.pull_id = pull_id, .value = 0};
     refuse.reason = static_cast<Refusal>(1 + input.byte() % 9);
     refuse.value = input.word();
-    refuse.cookie = test::cookie_of(input.byte() % 3);
+    const std::uint8_t cookie = input.byte() % 3;
+    if (refuse.reason == Refusal::retry) refuse.cookie = test::cookie_of(cookie);
     deliver(test::datagram_of(refuse));
   }
 

@@ -143,6 +143,19 @@ TEST(WireLimits, ManifestHasOneFlag) {
   }
 }
 
+TEST(WireLimits, ManifestHasAFinalSizeAndItsTagOnlyWhereItIsKnown) {
+  const auto parses = [](bool known, std::uint64_t size, unsigned tag) {
+    ManifestAnswer answer{.final_size_known = known, .final_size = size};
+    answer.end_tag.back() = std::byte(tag);
+    return manifest_parses(test::datagram_of(answer));
+  };
+  EXPECT_TRUE(parses(true, 5, 1));
+  EXPECT_TRUE(parses(true, 0, 0));
+  EXPECT_TRUE(parses(false, 0, 0));
+  EXPECT_FALSE(parses(false, 5, 0));
+  EXPECT_FALSE(parses(false, 0, 1));
+}
+
 TEST(WireLimits, HelloNamesASliceLengthThatThereCanBe) {
   const auto parses = [](std::uint16_t capacity) {
     return hello_parses(test::datagram_of(Hello{.slice_capacity = capacity, .id = {}}));
@@ -217,12 +230,30 @@ TEST(WireLimits, PullHasAsManyRunsAsItSays) {
 }
 
 TEST(WireLimits, RefusalsHaveReasonsThatWeKnow) {
-  Bytes bytes = test::datagram_of(Refuse{});
   for (unsigned reason = 0; reason < 256; ++reason) {
-    bytes[20] = std::byte(reason);
-    seal_datagram(bytes);
-    EXPECT_EQ(refuse_parses(bytes), reason >= 1 && reason <= 9) << reason;
+    Refuse refuse{.reason = static_cast<Refusal>(reason)};
+    if (refuse.reason == Refusal::retry) refuse.cookie = test::cookie_of(1);
+    EXPECT_EQ(refuse_parses(test::datagram_of(refuse)), reason >= 1 && reason <= 9) << reason;
   }
+}
+
+TEST(WireLimits, RefusalsHaveACookieForARetryAlone) {
+  for (unsigned reason = 1; reason <= 9; ++reason) {
+    Refuse refuse{.reason = static_cast<Refusal>(reason)};
+    const bool retry = refuse.reason == Refusal::retry;
+    EXPECT_EQ(refuse_parses(test::datagram_of(refuse)), !retry) << reason;
+    refuse.cookie.back() = std::byte{1};
+    EXPECT_EQ(refuse_parses(test::datagram_of(refuse)), retry) << reason;
+  }
+}
+
+TEST(WireLimits, RefusalsNameAVersionRangeThatIsNotEmpty) {
+  const auto parses = [](std::uint8_t min, std::uint8_t max) {
+    return refuse_parses(test::datagram_of(Refuse{.version_min = min, .version_max = max}));
+  };
+  EXPECT_TRUE(parses(1, 1));
+  EXPECT_TRUE(parses(2, 9));
+  EXPECT_FALSE(parses(2, 1));
 }
 
 TEST(WireLimits, DataHasAPayloadAndTheLengthOfADatagram) {

@@ -84,8 +84,12 @@ Refuse some_refusal() {
           .reason = Refusal::slice_too_large,
           .version_min = 1,
           .version_max = 2,
-          .value = 1200,
-          .cookie = cookie_of(0xcc)};
+          .value = 1200};
+}
+
+Refuse some_retry() {
+  return {
+      .pull_id = some_pull_id, .timestamp = 0x04030201, .reason = Refusal::retry, .cookie = cookie_of(0xcc)};
 }
 
 Data some_data() {
@@ -168,6 +172,18 @@ TEST(Wire, RefuseHasTheseBytes) {
                 "00"
                 "b0040000"
                 "00000000" +
+                repeated("00", 16));
+  EXPECT_EQ(encoded_hex(some_retry()),
+            "52470107"
+            "00000000" +
+                pull_id_hex +
+                "01020304"
+                "08"
+                "01"
+                "01"
+                "00"
+                "00000000"
+                "00000000" +
                 repeated("cc", 16));
 }
 
@@ -175,6 +191,7 @@ TEST(Wire, EveryTypeComesBackAsItWasSent) {
   EXPECT_EQ(parse_hello(datagram_of(some_hello())), some_hello());
   EXPECT_EQ(parse_manifest_answer(datagram_of(some_manifest_answer())), some_manifest_answer());
   EXPECT_EQ(parse_refuse(datagram_of(some_refusal())), some_refusal());
+  EXPECT_EQ(parse_refuse(datagram_of(some_retry())), some_retry());
   EXPECT_EQ(parse_data(test::data_datagram(some_data(), test::pattern(1))), some_data());
   const auto pull = parse_pull(datagram_of(some_pull()));
   ASSERT_TRUE(pull);
@@ -186,6 +203,8 @@ TEST(Wire, EveryTypeComesBackAsItWasSent) {
 TEST(Wire, ManifestWithoutAFinalSizeComesBackAsItWasSent) {
   ManifestAnswer answer = some_manifest_answer();
   answer.final_size_known = false;
+  answer.final_size = 0;
+  answer.end_tag = {};
   EXPECT_EQ(parse_manifest_answer(datagram_of(answer)), answer);
 }
 
