@@ -29,7 +29,6 @@ inline constexpr std::size_t min_slice_bytes = 512;  // where the chunk is not s
 // the headers of IP and UDP, and room for an option or two).
 inline constexpr std::size_t max_train_slices = 64;
 inline constexpr std::size_t max_train_bytes = 65487;
-inline constexpr std::size_t max_runs = 64;
 
 inline constexpr std::size_t cookie_bytes = 16;
 inline constexpr std::size_t end_tag_bytes = 16;
@@ -38,6 +37,10 @@ inline constexpr std::size_t manifest_datagram_bytes = 72 + core::manifest_bytes
 inline constexpr std::size_t hello_bytes = manifest_datagram_bytes;
 inline constexpr std::size_t pull_base_bytes = 64;
 inline constexpr std::size_t run_bytes = 8;
+// A PULL is no longer than DATA with the shortest slice: over IPv4 that fits into the packet of 576 bytes
+// that every host takes, over IPv6 into the 1,280 that every link carries.
+inline constexpr std::size_t max_runs = (header_bytes + min_slice_bytes - pull_base_bytes) / run_bytes;
+static_assert(max_runs == 60);
 inline constexpr std::size_t refuse_bytes = 48;
 static_assert(refuse_bytes <= pull_base_bytes + run_bytes && refuse_bytes <= hello_bytes);
 static_assert(hello_bytes == 376);

@@ -150,7 +150,7 @@ class Exposer {
     pull.cookie = cookie(from, input.byte());
     pull.slice_bytes = input.word();
     pull.first_ask = input.word() * 65537U;
-    pull.run_count = input.byte() % 65;
+    pull.run_count = input.byte() % (max_runs + 1);
     for (std::size_t i = 0; i < pull.run_count; ++i) {
       const std::uint8_t small = input.byte();
       pull.runs[i] = {ChunkIndex{small % 4U}, static_cast<std::uint16_t>(small / 4 % 8),

@@ -184,7 +184,7 @@ TEST(WireLimits, PullAsksForSixtyFourSlicesAtMost) {
   EXPECT_FALSE(pull_parses(test::datagram_of(pull_of(512, {{ChunkIndex{0}, 0, 64}, {ChunkIndex{1}, 0, 1}}))));
   EXPECT_FALSE(pull_parses(test::datagram_of(pull_of(1, {{ChunkIndex{0}, 0, 65535}}))));
   // Counts that come to 64 in 32 bits too many.
-  EXPECT_FALSE(pull_parses(test::datagram_of(pull_of(1, Runs(64, {ChunkIndex{0}, 0, 65535})))));
+  EXPECT_FALSE(pull_parses(test::datagram_of(pull_of(1, Runs(max_runs, {ChunkIndex{0}, 0, 65535})))));
 }
 
 TEST(WireLimits, PullAsksForNoMoreThanOneSegmentedSend) {
@@ -220,10 +220,11 @@ TEST(WireLimits, PullHasAsManyRunsAsItSays) {
     EXPECT_EQ(pull_parses(bytes), said == 2) << said;
   }
   EXPECT_FALSE(pull_parses(test::datagram_of(pull_of(1000, {}))));
-  // 65 runs, one datagram long enough for them.
-  Bytes many = test::datagram_of(pull_of(512, Runs(64, {ChunkIndex{0}, 0, 1})));
+  // One run too many, in a datagram long enough for them.
+  Bytes many = test::datagram_of(pull_of(512, Runs(max_runs, {ChunkIndex{0}, 0, 1})));
+  EXPECT_TRUE(pull_parses(many));
   many.resize(many.size() + run_bytes);
-  many[26] = std::byte{65};
+  many[26] = std::byte{max_runs + 1};
   many[many.size() - 2] = std::byte{1};
   seal_datagram(many);
   EXPECT_FALSE(pull_parses(many));
