@@ -20,7 +20,8 @@ struct UdpOptions {
   // the default route.
   std::string advertise = {};
   // The largest IP packet to use, in bytes, headers included, 576 to 9,000; 0 finds out. Both sides obey
-  // theirs, so a puller's alone is enough.
+  // theirs, so a puller's alone is enough. Over IPv6, whose links all carry 1,280, packets may have 592 where
+  // less is given. Anything else is invalid_argument to expose() and pull().
   std::uint32_t mtu = 0;
   // A pull that hears nothing for this long ends with timed_out.
   Duration idle_timeout = std::chrono::seconds(10);

@@ -14,6 +14,10 @@ namespace rgtp::packet {
 
 namespace {
 
+// What every IPv4 host takes, and the longest datagram of ours with little left for headers.
+constexpr std::uint32_t least_mtu = 576;
+constexpr std::uint32_t most_mtu = 9000;
+
 // Paths that no pull uses are kept for their cookie, rate and round-trip time.
 constexpr std::size_t max_idle_paths = 16;
 
@@ -177,6 +181,7 @@ class UdpTransport : public Transport {
 
   Result<std::unique_ptr<Exposure>> expose(std::shared_ptr<const Store> store, EventLoop& loop,
                                            std::shared_ptr<Observer> observer) override {
+    if (auto usable = check_options(); !usable) return fail(std::move(usable).error());
     auto exposer = state_on(loop)->exposer();
     if (!exposer) return fail(std::move(exposer).error());
     const SurfaceId id = store->manifest().id;
@@ -186,6 +191,7 @@ class UdpTransport : public Transport {
   }
 
   Result<std::unique_ptr<Fetch>> pull(const Locator& locator, Sink& sink, EventLoop& loop) override {
+    if (auto usable = check_options(); !usable) return fail(std::move(usable).error());
     auto fetch =
         std::make_shared<UdpFetch>(state_on(loop), std::get<Locator::Network>(locator.where()), sink);
     if (auto started = fetch->start(); !started) return fail(std::move(started).error());
@@ -193,6 +199,11 @@ class UdpTransport : public Transport {
   }
 
  private:
+  Result<void> check_options() const {
+    if (options_.mtu == 0 || (options_.mtu >= least_mtu && options_.mtu <= most_mtu)) return {};
+    return fail(Errc::invalid_argument, "an MTU of " + std::to_string(options_.mtu) +
+                                            " bytes: choose 576 to 9,000, or 0 to find it out");
+  }
   std::shared_ptr<LoopState> state_on(EventLoop& loop) {
     const std::lock_guard lock(mutex_);
     std::erase_if(states_, [](const auto& entry) { return entry.second.expired(); });
