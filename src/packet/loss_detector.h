@@ -34,7 +34,6 @@ class LossDetector {
   void limit_interval(Duration interval) { interval_limit_ = interval; }
 
   std::uint32_t probes_in_a_row() const { return probes_in_a_row_; }
-  std::uint64_t threshold() const { return threshold_; }
 
  private:
   TimePoint probe_time(Duration answer_time) const;

@@ -17,11 +17,8 @@ Path::Path(const Options& options)
       receive_buffer_(options.receive_buffer),
       controller_(make_bbr_like(ip_bytes(slice_capacity_))) {}
 
-bool Path::reduce_slice_capacity(std::uint16_t capacity) {
-  capacity = std::max<std::uint16_t>(capacity, min_slice_bytes);
-  if (capacity >= slice_capacity_) return false;
-  slice_capacity_ = capacity;
-  return true;
+void Path::reduce_slice_capacity(std::uint16_t capacity) {
+  slice_capacity_ = std::min(slice_capacity_, std::max<std::uint16_t>(capacity, min_slice_bytes));
 }
 
 std::uint64_t Path::window_bytes() const {

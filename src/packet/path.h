@@ -24,8 +24,8 @@ class Path {
   // Of one DATA with slices of this length, with all headers.
   std::uint32_t ip_bytes(std::uint16_t slice_bytes) const { return slice_bytes + overhead_; }
   std::uint16_t slice_capacity() const { return slice_capacity_; }
-  // The path carries no more than this; true where that is less than before.
-  bool reduce_slice_capacity(std::uint16_t capacity);
+  // The path carries no more than this.
+  void reduce_slice_capacity(std::uint16_t capacity);
 
   // How many slices may be asked for now, as one train: 0 where window or pacer say no.
   std::uint32_t slices_allowed(TimePoint now, std::uint16_t slice_bytes) const;
@@ -55,7 +55,7 @@ class Path {
 
   // A cookie that is still valid, else a zero one.
   Cookie cookie(TimePoint now) const { return now < cookie_expires_ ? cookie_ : Cookie{}; }
-  bool cookie_is_due(TimePoint now) const { return now >= cookie_renew_at_; }
+  // When to ask for the next one.
   TimePoint cookie_renewal() const { return cookie_renew_at_; }
   void set_cookie(const Cookie& cookie, TimePoint now, Duration lifetime);
 

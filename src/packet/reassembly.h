@@ -18,7 +18,6 @@ class Reassembly {
 
   // The chunk is cut into `slices` of `slice_bytes`, which go into the placement.
   void begin(ChunkIndex chunk, const Placement& placement, std::uint32_t slices, std::uint16_t slice_bytes);
-  bool is_begun(ChunkIndex chunk) const { return chunks_.contains(chunk.value); }
   bool is_missing(const SliceId& slice) const;
   // Puts a slice's bytes in their place; a duplicate changes nothing.
   Outcome receive(const SliceId& slice, std::span<const std::byte> payload);

@@ -115,19 +115,20 @@ TEST_F(LossDetectorTest, IsNotHastierThanTimersAre) {
 }
 
 TEST_F(LossDetectorTest, BecomesMorePatientWhereALossWasNone) {
-  ask(20);
+  ask(30);
   arrive(8);
   EXPECT_EQ(lost(), (Numbers{0, 1, 2, 3, 4, 5}));
-  arrive(0);
   // Number 8 came before number 0: reordering of eight is nothing special here.
-  EXPECT_EQ(losses_.threshold(), 9U);
+  arrive(0);
   arrive(15);
   EXPECT_EQ(lost(), Numbers{6});
-  // A smaller one does not make it hasty again.
+  // Nor is one of eleven, then; what was not lost changes nothing.
   arrive(5);
-  EXPECT_EQ(losses_.threshold(), 11U);
   arrive(14);
-  EXPECT_EQ(losses_.threshold(), 11U);
+  arrive(18);
+  EXPECT_EQ(lost(), Numbers{7});
+  arrive(20);
+  EXPECT_EQ(lost(), Numbers{9});
 }
 
 TEST_F(LossDetectorTest, HasAnEndToItsPatience) {
@@ -135,7 +136,9 @@ TEST_F(LossDetectorTest, HasAnEndToItsPatience) {
   arrive(1999);
   EXPECT_EQ(lost().size(), 1997U);
   arrive(0);
-  EXPECT_EQ(losses_.threshold(), LossDetector::max_threshold);
+  ask(1000);
+  arrive(2509);
+  EXPECT_EQ(lost(), Numbers{1997});
 }
 
 TEST_F(LossDetectorTest, ProbesWhereNothingComes) {

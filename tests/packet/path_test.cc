@@ -71,11 +71,11 @@ TEST_F(PathTest, CountsAllHeaders) {
 }
 
 TEST_F(PathTest, SliceCapacityOnlyShrinks) {
-  EXPECT_FALSE(path_->reduce_slice_capacity(1440));
-  EXPECT_FALSE(path_->reduce_slice_capacity(2000));
-  EXPECT_TRUE(path_->reduce_slice_capacity(1000));
+  path_->reduce_slice_capacity(1000);
   EXPECT_EQ(path_->slice_capacity(), 1000);
-  EXPECT_TRUE(path_->reduce_slice_capacity(0));
+  path_->reduce_slice_capacity(2000);
+  EXPECT_EQ(path_->slice_capacity(), 1000);
+  path_->reduce_slice_capacity(0);
   EXPECT_EQ(path_->slice_capacity(), min_slice_bytes);
 }
 
@@ -213,11 +213,9 @@ TEST_F(PathTest, WaitsForAllThatIsInFlightBeforeItsAnswer) {
 
 TEST_F(PathTest, ACookieIsRenewedAtHalfItsLifeAndThenDies) {
   EXPECT_EQ(path_->cookie(now_), Cookie{});
-  EXPECT_TRUE(path_->cookie_is_due(now_));
+  EXPECT_LE(path_->cookie_renewal(), now_);
   path_->set_cookie(test::cookie_of(5), now_, 100s);
   EXPECT_EQ(path_->cookie_renewal(), now_ + 50s);
-  EXPECT_FALSE(path_->cookie_is_due(now_ + 50s - 1ns));
-  EXPECT_TRUE(path_->cookie_is_due(now_ + 50s));
   EXPECT_EQ(path_->cookie(now_ + 100s - 1ns), test::cookie_of(5));
   EXPECT_EQ(path_->cookie(now_ + 100s), Cookie{});
 }

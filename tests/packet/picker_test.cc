@@ -40,8 +40,8 @@ TEST_F(PickerTest, GoesThroughTheContentInItsOrder) {
   EXPECT_EQ(pick(2), (Slices{slice(0, 0), slice(0, 1)}));
   EXPECT_EQ(again_, 0U);
   EXPECT_EQ(pick(3), (Slices{slice(0, 2), slice(1, 0), slice(1, 1)}));
-  EXPECT_TRUE(reassembly_.is_begun(ChunkIndex{1}));
-  EXPECT_FALSE(reassembly_.is_begun(ChunkIndex{2}));
+  EXPECT_TRUE(reassembly_.is_missing(slice(1, 2)));
+  EXPECT_FALSE(reassembly_.is_missing(slice(2, 0)));
   EXPECT_EQ(pick(100).size(), 10U);
   EXPECT_FALSE(picker_.has_more());
   EXPECT_TRUE(pick(100).empty());
@@ -154,7 +154,7 @@ TEST_F(PickerTest, CutsEverythingAnew) {
   picker_.give_back(slice(0, 2));
   picker_.cut_anew(1028);
   EXPECT_EQ(picker_.slice_bytes(), 1028);
-  EXPECT_FALSE(reassembly_.is_begun(ChunkIndex{0}));
+  EXPECT_FALSE(reassembly_.is_missing(slice(0, 0)));
   const auto all = pick(100);
   EXPECT_EQ(all.size(), 20U);
   EXPECT_EQ(all[0], slice(0, 0));
