@@ -32,8 +32,8 @@ class Access {
   static Access owner() { return {}; }
 };
 
-// Where a transport puts what it receives of one chunk. The spans stay valid until on_chunk() for it, the end
-// of the fetch, or want_changed(), whichever comes first.
+// Where a transport puts what it receives of one chunk. The spans stay valid until on_chunk() for it returns
+// `good` or the fetch ends, whichever comes first: through `again`, and while the chunk is not wanted.
 struct Placement {
   std::span<std::byte> bytes;
   std::span<std::byte> trailer;
