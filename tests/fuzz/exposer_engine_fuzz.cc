@@ -52,7 +52,7 @@ class Exposer {
       case 8:
       case 9: return read(input);
       case 10: return file_->evict();
-      default: return toggle(input.byte() % 3);
+      default: return withdraw(input.byte());
     }
   }
   // Whatever is still to be done.
@@ -202,9 +202,11 @@ class Exposer {
     reading_.reset();
     transmit();
   }
-  void toggle(unsigned number) {
+  // For good or, with the high bit, to be exposed again at once.
+  void withdraw(std::uint8_t what) {
+    const unsigned number = what % 3;
     engine_.withdraw(numbered_id(number));
-    if (now_.time_since_epoch().count() % 2 == 0) (void)engine_.add(stores_[number], observer_);
+    if ((what & 0x80) != 0) (void)engine_.add(stores_[number], observer_);
   }
 
   std::shared_ptr<test::NullObserver> observer_ = std::make_shared<test::NullObserver>();
