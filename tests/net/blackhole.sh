@@ -37,11 +37,7 @@ start_pull() {
 }
 
 start_pull
-for ((tries = 0; tries < 1000; ++tries)); do
-  counter "$exposing" sent packets bytes
-  ((bytes > 2000000)) && break
-  sleep 0.005
-done
+await_sent "$exposing" 2000000 bytes
 milliseconds began
 fall_silent
 ((bytes < 60000000)) || fail "the pull was over before the network was"

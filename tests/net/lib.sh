@@ -93,6 +93,18 @@ counter() {
   printf -v "$4" %s $((counted_bytes - 28 * counted_packets))
 }
 
+# await_sent NAMESPACE BYTES VARIABLE: until `sent` there counts more than that; what it has by then goes into VARIABLE.
+await_sent() {
+  local tries sent_packets counted=0
+  for ((tries = 0; tries < 2000; ++tries)); do
+    counter "$1" sent sent_packets counted
+    if ((counted > $2)); then break; fi
+    sleep 0.005
+  done
+  printf -v "$3" %s "$counted"
+  ((counted > $2)) || fail "only $counted bytes were sent"
+}
+
 # make_file NAME MIB: random bytes in scratch.
 make_file() { head -c $(($2 * 1048576)) /dev/urandom >"$scratch/$1"; }
 
