@@ -40,8 +40,8 @@ class PullState {
   std::optional<Placement> place(ChunkIndex chunk);
   [[nodiscard]] Result<ChunkVerdict> on_chunk(ChunkIndex chunk);
   ChunkRange wanted() const;
-  // Takes over a chunk of an adopted store, which is not hashed: the kernel says who could write it. False where
-  // it is not in the extent, or was there.
+  // Takes over a chunk of an adopted store, which is not hashed: the kernel says who could write it. False
+  // where it is not in the extent, or was there.
   bool on_adopted(ChunkIndex chunk);
 
   // The consumer's side. The next chunk in the order asked for; nothing where it is not there yet, or where
