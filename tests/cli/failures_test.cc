@@ -163,27 +163,31 @@ TEST_F(Failures, FullDisk) {
   EXPECT_THAT(names_in("small"), IsEmpty());
 }
 
-// A name server that takes questions and never answers, and a child whose only one it is.
+// A name server that takes questions and never answers, and a child whose only one it is. At an address of
+// the test's own, since another may run at the same time.
 class SilentNameServer {
  public:
-  SilentNameServer() : socket_(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
+  SilentNameServer()
+      : host_("127.77." + std::to_string(getpid() / 250 % 250) + "." + std::to_string(getpid() % 250 + 1)),
+        socket_(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(53);
-    inet_pton(AF_INET, "127.77.77.77", &address.sin_addr);
+    inet_pton(AF_INET, host_.c_str(), &address.sin_addr);
     bound_ = bind(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
   }
   ~SilentNameServer() { close(socket_); }
 
   // In the child: a mount namespace of its own, which goes with it.
   bool prepare() const {
-    std::ofstream("resolv.conf") << "nameserver 127.77.77.77\noptions timeout:9 attempts:3\n";
+    std::ofstream("resolv.conf") << "nameserver " << host_ << "\noptions timeout:9 attempts:3\n";
     return bound_ && unshare(CLONE_NEWNS) == 0 &&
            mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
            mount("resolv.conf", "/etc/resolv.conf", nullptr, MS_BIND, nullptr) == 0;
   }
 
  private:
+  const std::string host_;
   int socket_;
   bool bound_ = false;
 };
