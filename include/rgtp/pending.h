@@ -3,11 +3,14 @@
 //     Result<T> r = pending.get();              // block this thread
 //     pending.then([](Result<T> r) { ... });    // be called on the loop's thread
 //
-// A Pending belongs to the handle that made it (complete() and next() to the Pull, expose() to the Exposer),
-// and only that handle keeps the work alive. When the handle goes, a blocked or later get() returns
-// `cancelled` and a callback that has not begun is destroyed unrun before the handle's destructor returns;
-// from another thread that destructor waits for a callback that is running. A handle may be destroyed in its
-// own callback.
+// A Pending belongs to the handle that made it (complete() and next() to the Pull, expose() to the Exposer,
+// close() to the EventLoop), and only that handle keeps the work alive. When the handle goes, a blocked or
+// later get() returns `cancelled` and a callback that has not begun is destroyed unrun before the handle's
+// destructor returns; from another thread that destructor waits for a callback that is running. A handle may
+// be destroyed in its own callback.
+//
+// What a loop ends when it closes, callbacks still hear of, as `closed`, on the loop's thread.
+// A callback for which something comes later than that is destroyed unrun.
 #pragma once
 
 #include <condition_variable>
@@ -51,9 +54,12 @@ class RGTP_EXPORT CallbackGate {
 template <class T>
 class PendingState : public std::enable_shared_from_this<PendingState<T>> {
  public:
-  struct Callback {
-    virtual ~Callback() = default;
+  // Whom the result goes to, other than get().
+  struct Consumer {
+    virtual ~Consumer() = default;
     virtual void run(Result<T> result) = 0;
+    // Whether it is told that there will be no result, or destroyed without a word.
+    virtual bool hears_of_the_end() const = 0;
   };
 
   // The handle that owns this keeps `loop` alive until it has called abandon().
@@ -62,6 +68,7 @@ class PendingState : public std::enable_shared_from_this<PendingState<T>> {
   // Called by the producer, once; later calls change nothing.
   void resolve(Result<T> result) {
     Leftovers leftovers;
+    bool run_here = false;
     {
       const std::lock_guard lock(mutex_);
       if (done_) return;
@@ -70,10 +77,16 @@ class PendingState : public std::enable_shared_from_this<PendingState<T>> {
         leftovers.result.emplace(std::move(result));
       } else {
         result_.emplace(std::move(result));
-        if (callback_ && !post_run()) leftovers.callback = std::move(callback_);
+        if (consumer_ && !post_run()) {
+          // The loop is closing. What it still ends on its own thread reaches its consumer there.
+          run_here = loop_->on_loop_thread();
+          if (!run_here) leftovers.consumer = std::move(consumer_);
+        }
       }
     }
     ready_.notify_all();
+    if (run_here) run();
+    leftovers.tell(loop_closed());
   }
 
   // Called when the owning handle goes, after its gate is closed.
@@ -82,19 +95,23 @@ class PendingState : public std::enable_shared_from_this<PendingState<T>> {
     {
       const std::lock_guard lock(mutex_);
       done_ = true;
+      if (loop_ != nullptr && consumer_ && consumer_->hears_of_the_end() &&
+          loop_->post([consumer = consumer_] { consumer->run(cancelled()); }))
+        consumer_ = nullptr;
       loop_ = nullptr;
-      leftovers.callback = std::move(callback_);
+      leftovers.consumer = std::move(consumer_);
       leftovers.result = std::move(result_);
       result_.emplace(cancelled());
     }
     ready_.notify_all();
+    leftovers.tell(cancelled());
   }
 
   // Called when the consumer's Pending goes: a result that nobody will take is let go.
   void drop() {
     Leftovers leftovers;
     const std::lock_guard lock(mutex_);
-    if (callback_ || consumed_) return;
+    if (consumer_ || consumed_) return;
     dropped_ = true;
     leftovers.result = std::move(result_);
     result_.reset();
@@ -110,14 +127,16 @@ class PendingState : public std::enable_shared_from_this<PendingState<T>> {
     return take();
   }
 
-  Result<void> then(std::unique_ptr<Callback> callback) {
+  // The error `closed`, with the result still to be had by get(), where the loop cannot be posted to any
+  // more.
+  Result<void> then(std::shared_ptr<Consumer> consumer) {
     Leftovers leftovers;
     const std::lock_guard lock(mutex_);
     consumed_ = true;
-    callback_ = std::move(callback);
+    consumer_ = std::move(consumer);
     if (loop_ != nullptr && !result_) return {};
     auto posted = post_run();
-    if (!posted) leftovers.callback = std::move(callback_);
+    if (!posted) leftovers.consumer = std::move(consumer_);
     return posted;
   }
 
@@ -127,14 +146,20 @@ class PendingState : public std::enable_shared_from_this<PendingState<T>> {
   }
 
  private:
-  // What is let go outside of the lock, because it may hold handles of the user's.
+  // What is let go or told outside of the lock, because it may hold handles of the user's.
   struct Leftovers {
+    void tell(tl::unexpected<Error> why) {
+      if (consumer && consumer->hears_of_the_end()) consumer->run(std::move(why));
+    }
     std::optional<Result<T>> result;
-    std::unique_ptr<Callback> callback;
+    std::shared_ptr<Consumer> consumer;
   };
 
   static tl::unexpected<Error> cancelled() {
     return fail(Errc::cancelled, "the handle that this result belonged to was destroyed");
+  }
+  static tl::unexpected<Error> loop_closed() {
+    return fail(Errc::closed, "the event loop was closed before this result came");
   }
 
   Result<T> take() {
@@ -150,15 +175,15 @@ class PendingState : public std::enable_shared_from_this<PendingState<T>> {
 
   void run() {
     gate_->run([this] {
-      std::unique_ptr<Callback> callback;
+      std::shared_ptr<Consumer> consumer;
       std::optional<Result<T>> result;
       {
         const std::lock_guard lock(mutex_);
-        if (!callback_) return;
-        callback = std::move(callback_);
+        if (!consumer_) return;
+        consumer = std::move(consumer_);
         result.emplace(take());
       }
-      callback->run(std::move(*result));
+      consumer->run(std::move(*result));
     });
   }
 
@@ -167,7 +192,7 @@ class PendingState : public std::enable_shared_from_this<PendingState<T>> {
   std::mutex mutex_;
   std::condition_variable ready_;
   std::optional<Result<T>> result_;
-  std::unique_ptr<Callback> callback_;
+  std::shared_ptr<Consumer> consumer_;
   bool done_ = false;
   bool dropped_ = false;
   bool consumed_ = false;
@@ -198,12 +223,13 @@ class [[nodiscard]] Pending {
   // before. The error `closed`, which may be ignored, when the loop is closed; `f` is then destroyed unrun.
   template <class F>
   Result<void> then(F f) {
-    struct Holder : detail::PendingState<T>::Callback {
-      explicit Holder(F f) : function(std::move(f)) {}
+    struct Callback : detail::PendingState<T>::Consumer {
+      explicit Callback(F callback) : function(std::move(callback)) {}
       void run(Result<T> result) override { function(std::move(result)); }
+      bool hears_of_the_end() const override { return false; }
       F function;
     };
-    return state_->then(std::make_unique<Holder>(std::move(f)));
+    return state_->then(std::make_shared<Callback>(std::move(f)));
   }
 
  private:

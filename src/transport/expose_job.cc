@@ -27,12 +27,17 @@ void ExposeJob::on_worker(Work work, Then then) {
   auto result = std::make_shared<Result<void>>();
   core_->loop().offload([self = shared_from_this(), result, work] { *result = work(); },
                         [self = shared_from_this(), result, then] {
-                          if (!self->core_->is_closed()) then(std::move(*result));
+                          if (self->closing_ != nullptr && !self->core_->is_closed())
+                            then(std::move(*result));
                         });
 }
 
 void ExposeJob::start() {
   core_->attach();
+  closing_ = core_->loop().on_closing([weak = weak_from_this()] {
+    if (const auto self = weak.lock())
+      self->finish(fail(Errc::closed, "the event loop was closed while the surface was being prepared"));
+  });
   on_worker([this] { return open_source(); },
             [this](Result<void> opened) { on_source_opened(std::move(opened)); });
 }
@@ -105,6 +110,7 @@ Result<void> ExposeJob::tag_piece(std::uint32_t first_chunk, std::uint32_t end_c
 }
 
 void ExposeJob::finish(Result<void> result) {
+  closing_.reset();
   if (!result) return pending_->resolve(fail(std::move(result).error()));
   core_->hand_over(loop_, store_, options_.route, *pending_);
 }

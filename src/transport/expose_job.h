@@ -27,7 +27,8 @@ class ExposeJob : public std::enable_shared_from_this<ExposeJob> {
   Result<void> make_manifest(std::uint64_t size, std::string name);
   Result<void> tag_piece(std::uint32_t first_chunk, std::uint32_t end_chunk);
 
-  // Runs `work` on a worker and `then` with its result on the loop, unless the exposer went meanwhile.
+  // Runs `work` on a worker and `then` with its result on the loop, unless the exposer or the loop went
+  // meanwhile.
   template <class Work, class Then>
   void on_worker(Work work, Then then);
 
@@ -39,7 +40,8 @@ class ExposeJob : public std::enable_shared_from_this<ExposeJob> {
   Manifest manifest_;
   std::shared_ptr<Region> region_;  // a file's from the start, memory once it is allocated
   std::shared_ptr<core::SurfaceStore> store_;
-  std::uint32_t tagged_ = 0;  // chunks
+  std::uint32_t tagged_ = 0;       // chunks
+  std::shared_ptr<void> closing_;  // until it is finished
 };
 
 }  // namespace rgtp::transport

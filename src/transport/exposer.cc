@@ -64,6 +64,7 @@ Result<Surface> ExposerCore::offer(std::shared_ptr<EventLoop> loop, std::shared_
   Locator locator = exposures.back()->locator();
   auto surface = std::make_shared<ExposedSurface>(std::move(store), std::move(counters), std::move(locator),
                                                   std::move(exposures));
+  ExposedSurface::withdraw_with(this->loop(), surface);
   return Surface(std::move(loop), shared_from_this(), std::move(surface));
 }
 

@@ -27,14 +27,22 @@ class ExposedSurface {
   const Manifest& manifest() const { return store_->manifest(); }
   const Locator& locator() const { return locator_; }
   Stats stats() const { return counters_->snapshot(); }
-  // Loop's thread.
-  void withdraw() { exposures_.clear(); }
+  // Loop's thread. Withdraws when the loop closes; until then the loop keeps it alive, and withdraw() ends
+  // that.
+  static void withdraw_with(EventLoop& loop, const std::shared_ptr<ExposedSurface>& surface) {
+    surface->closing_ = loop.on_closing([surface] { surface->withdraw(); });
+  }
+  void withdraw() {
+    exposures_.clear();
+    closing_.reset();
+  }
 
  private:
   const std::shared_ptr<core::SurfaceStore> store_;
   const std::shared_ptr<core::Counters> counters_;
   const Locator locator_;
   std::vector<std::unique_ptr<Exposure>> exposures_;
+  std::shared_ptr<void> closing_;
 };
 
 class ExposerCore : public HandleCore, public std::enable_shared_from_this<ExposerCore> {

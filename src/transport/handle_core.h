@@ -22,14 +22,18 @@ class HandleCore {
 
   // Loop's thread: before the first use of a transport there.
   void attach() {
-    if (!attachments_.empty()) return;
-    for (const auto& transport : transports_) attachments_.push_back(transport->attach(loop_));
+    if (closing_ != nullptr) return;
+    for (const auto& transport : transports_) attachments_->push_back(transport->attach(loop_));
+    closing_ = loop_.on_closing([attachments = attachments_] { attachments->clear(); });
   }
 
  private:
   EventLoop& loop_;
   std::vector<std::shared_ptr<Transport>> transports_;
-  std::vector<std::shared_ptr<void>> attachments_;  // go first
+  // Shared with the loop, so that they go on its thread whoever closes it.
+  const std::shared_ptr<std::vector<std::shared_ptr<void>>> attachments_ =
+      std::make_shared<std::vector<std::shared_ptr<void>>>();
+  std::shared_ptr<void> closing_;  // goes first
 };
 
 // Shares an object whose last reference may go on any thread and which must end on the loop's.
@@ -37,7 +41,7 @@ template <class T>
 std::shared_ptr<T> share_on_loop(EventLoop& loop, std::unique_ptr<T> object) {
   return std::shared_ptr<T>(object.release(), [&loop](T* last) {
     const std::shared_ptr<T> doomed(last);
-    // On a closed loop nothing of the object's is left to end: it goes here.
+    // What was bound to a loop that is closed ends there (EventLoop::on_closing): the rest may go here.
     (void)loop.post([doomed] {});
   });
 }

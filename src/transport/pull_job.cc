@@ -13,8 +13,9 @@ PullJob::PullJob(std::shared_ptr<PullerCore> core, Locator locator, PullOptions 
 // Any thread.
 
 void PullJob::start() {
-  run([this] {
+  (void)run([this] {
     core_->attach();
+    closing_ = core_->loop().on_closing([self = shared_from_this()] { self->end_with_loop(); });
     started_ = core_->loop().now();
     try_next_transport();
   });
@@ -28,20 +29,22 @@ Pending<View> PullJob::complete() {
              "complete() cannot be had from a pull in content order without `into`, which keeps only a "
              "window: use next(), or another order"));
   } else {
-    run([this, state] {
+    auto posted = run([this, state] {
       complete_waiters_.push_back(state);
       serve_waiters();
     });
+    if (!posted) state->resolve(fail(std::move(posted).error()));
   }
   return Pending<View>(std::move(state));
 }
 
 Pending<std::optional<View>> PullJob::next() {
   auto state = nexts_.add(core_->loop(), gate_);
-  run([this, state] {
+  auto posted = run([this, state] {
     next_waiters_.push_back(state);
     serve_waiters();
   });
+  if (!posted) state->resolve(fail(std::move(posted).error()));
   return Pending<std::optional<View>>(std::move(state));
 }
 
@@ -59,8 +62,10 @@ void PullJob::cancel() {
   gate_->close();
   nexts_.abandon_all();
   completes_.abandon_all();
-  run([this] {
+  // On a closed loop end_with_loop() does, or did.
+  (void)run([this] {
     if (!ended_) ended_ = fail(Errc::cancelled, "the pull was cancelled");
+    closing_.reset();
     fetch_.reset();
     state_.reset();
     output_.reset();
@@ -69,8 +74,13 @@ void PullJob::cancel() {
   });
 }
 
-void PullJob::run(const std::function<void()>& step) {
-  (void)core_->loop().post([self = shared_from_this(), step] { step(); });
+Result<void> PullJob::run(const std::function<void()>& step) {
+  return core_->loop().post([self = shared_from_this(), step] { step(); });
+}
+
+void PullJob::end_with_loop() {
+  fetch_.reset();
+  finish(fail(Errc::closed, "the event loop was closed before the pull had ended"));
 }
 
 // Routes.
@@ -114,7 +124,7 @@ void PullJob::fall_back(Error error) {
   const bool first_chunk_came = state_->progress().bytes > 0;
   if (!more || first_chunk_came) return finish(fail(std::move(error)));
   reasons_.push_back(trying_ + ": " + error.message());
-  run([this] {
+  (void)run([this] {
     if (ended_) return;
     fetch_.reset();
     output_.reset();
@@ -229,7 +239,7 @@ void PullJob::finish(Result<void> result) {
 
 void PullJob::drop_fetch() {
   // Not from within its own call to this sink.
-  run([this] {
+  (void)run([this] {
     fetch_.reset();
     if (ended_ && !*ended_) output_.reset();
   });
@@ -251,7 +261,7 @@ void PullJob::serve_waiters() {
     next_waiters_.pop_front();
   }
   if (taken && fetch_ != nullptr && is_windowed()) {
-    run([this] {
+    (void)run([this] {
       if (fetch_ != nullptr) fetch_->want_changed();
     });
   }

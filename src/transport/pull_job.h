@@ -51,7 +51,8 @@ class PullJob : public Sink, public std::enable_shared_from_this<PullJob> {
   bool is_windowed() const { return options_.order == Order::content && options_.into.empty(); }
 
   // The loop's thread.
-  void run(const std::function<void()>& step);
+  Result<void> run(const std::function<void()>& step);
+  void end_with_loop();
   void try_next_transport();
   void fall_back(Error error);
   Result<void> make_storage(const core::PullExtent& extent);
@@ -75,6 +76,7 @@ class PullJob : public Sink, public std::enable_shared_from_this<PullJob> {
   std::optional<core::PullState> state_;  // anew for every transport tried
   std::shared_ptr<shm::OutputFile> output_;
   std::unique_ptr<Fetch> fetch_;
+  std::shared_ptr<void> closing_;  // until it is cancelled: the fetch goes on the loop whoever closes it
   std::size_t next_transport_ = 0;
   std::string trying_;                // the transport before it
   std::vector<std::string> reasons_;  // why routes were not taken

@@ -6,6 +6,7 @@
 #include <iostream>
 
 #include <gtest/gtest.h>
+#include <uv.h>
 
 #include <rgtp/rgtp.h>
 
@@ -89,6 +90,38 @@ TEST_F(ApiTest, Fragment6OnlyAPartOfIt) {
   const std::uint64_t length = 123'456;
   auto pull = puller.pull(surface.locator(), {.range = rgtp::Range{offset, length}});
   EXPECT_TRUE(equal(pull.complete().get().value().bytes(), std::span(content_).subspan(offset, length)));
+}
+
+TEST_F(ApiTest, Fragment12InYourOwnLoopWithProgress) {
+  auto exposer = rgtp::Exposer::open().value();
+  auto surface = exposer.expose(rgtp::Source::file("model.bin")).get().value();
+  const auto locator = surface.locator();
+  uv_loop_t own;
+  uv_loop_t* const uv = &own;
+  uv_loop_init(uv);
+  std::uint64_t drawn = 0;
+  const auto bar = [&](std::uint64_t bytes, std::uint64_t total) {
+    EXPECT_LE(drawn, bytes);
+    EXPECT_EQ(total, content_.size());
+    drawn = bytes;
+  };
+  bool closed = false;
+  {
+    auto loop = rgtp::EventLoop::attach(uv).value();
+    auto puller = rgtp::Puller::open({.loop = loop}).value();
+    auto pull =
+        puller.pull(locator, {.on_progress = [&](const rgtp::Progress& p) { bar(p.bytes, p.total); }});
+    std::size_t size = 0;
+    pull.complete().then([&](rgtp::Result<rgtp::View> view) {
+      if (view) size = view->size();
+      loop->close().then([&](const rgtp::Result<void>&) { closed = true; });
+    });
+    uv_run(uv, UV_RUN_DEFAULT);
+    EXPECT_EQ(size, content_.size());
+  }
+  EXPECT_EQ(drawn, content_.size());
+  EXPECT_TRUE(closed);
+  EXPECT_EQ(uv_loop_close(uv), 0);
 }
 
 TEST_F(ApiTest, AMissingFileIsNotFoundAndNamed) {

@@ -183,5 +183,39 @@ TEST_F(PendingTest, AResultThatNobodyTakesIsLetGo) {
   state->abandon();
 }
 
+TEST_F(PendingTest, WhatEndsWhileTheLoopClosesReachesItsCallbackOnTheLoopsThread) {
+  auto state = make();
+  std::promise<std::pair<int, bool>> got;
+  ASSERT_TRUE(Pending<int>(state).then([&](Result<int> result) {
+    got.set_value({*result, loop_->on_loop_thread()});
+  }));
+  std::shared_ptr<void> end;
+  ASSERT_TRUE(loop_->post([&] { end = loop_->on_closing([&] { state->resolve(4); }); }));
+  EXPECT_TRUE(loop_->close().get());
+  EXPECT_EQ(got.get_future().get(), (std::pair{4, true}));
+}
+
+TEST_F(PendingTest, WhatComesAfterTheLoopClosedDestroysItsCallbackUnrun) {
+  auto state = make();
+  auto alive = std::make_shared<int>(0);
+  const std::weak_ptr<int> watch = alive;
+  ASSERT_TRUE(Pending<int>(state).then([alive = std::move(alive)](const Result<int>&) { FAIL(); }));
+  EXPECT_TRUE(loop_->close().get());
+  state->resolve(4);
+  EXPECT_TRUE(watch.expired());
+}
+
+TEST_F(PendingTest, ThenOnAClosedLoopIsClosedAndDestroysTheCallback) {
+  auto state = make();
+  state->resolve(4);
+  EXPECT_TRUE(loop_->close().get());
+  auto alive = std::make_shared<int>(0);
+  const std::weak_ptr<int> watch = alive;
+  Pending<int> pending(state);
+  EXPECT_EQ(pending.then([alive = std::move(alive)](const Result<int>&) { FAIL(); }).error().code,
+            Errc::closed);
+  EXPECT_TRUE(watch.expired());
+}
+
 }  // namespace
 }  // namespace rgtp
