@@ -74,8 +74,8 @@ class RGTP_EXPORT EventLoop {
   //
   // The Pending, which belongs to this EventLoop, ends when jobs that ran on workers have come back and no
   // handle of ours is left in the uv_loop_t: a Watch that the caller made counts until he destroys it. On a
-  // loop that has ended already its then() is `closed`, which a spawned one may do at any time: use get()
-  // there. From any thread, and any number of times.
+  // loop that has ended already its then() is `closed`, which a spawned one may do at any time: use get() or
+  // co_await there. From any thread, and any number of times.
   [[nodiscard]] virtual Pending<void> close() = 0;
 
   // Runs `task` on the loop's thread, in the order of posting. From any thread. `closed` once the loop is;

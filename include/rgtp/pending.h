@@ -2,6 +2,7 @@
 //
 //     Result<T> r = pending.get();              // block this thread
 //     pending.then([](Result<T> r) { ... });    // be called on the loop's thread
+//     Result<T> r = co_await pull.next();       // in a coroutine, see task.h; a named one is moved first
 //
 // A Pending belongs to the handle that made it (complete() and next() to the Pull, expose() to the Exposer,
 // close() to the EventLoop), and only that handle keeps the work alive. When the handle goes, a blocked or
@@ -9,11 +10,22 @@
 // destructor returns; from another thread that destructor waits for a callback that is running. A handle may
 // be destroyed in its own callback.
 //
-// What a loop ends when it closes, callbacks still hear of, as `closed`, on the loop's thread.
+// What a loop ends when it closes, callbacks and coroutines still hear of, as `closed`, on the loop's thread.
 // A callback for which something comes later than that is destroyed unrun.
+//
+// A waiting coroutine is always resumed, exactly once, since only its owner could destroy it:
+//
+//     the result comes      on the loop's thread; from another one the handle's destructor waits until it
+//                           suspends again. A result that is there already is no wait: it goes on inline.
+//     the handle goes       `cancelled`, posted to the loop; it may not touch the handle any more.
+//     either of the two     on a closed loop, which cannot be posted to: inside the call that resolves it
+//                           (`closed`) or in the handle's destructor (`cancelled`), on that thread.
+//
+// Its owner may destroy it while it waits, on the loop's thread: then it is not resumed.
 #pragma once
 
 #include <condition_variable>
+#include <coroutine>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -121,7 +133,7 @@ class PendingState : public std::enable_shared_from_this<PendingState<T>> {
     std::unique_lock lock(mutex_);
     if (!result_ && loop_ != nullptr && loop_->on_loop_thread())
       return fail(Errc::would_deadlock,
-                  "get() on the event loop's own thread would wait for itself: use then() there");
+                  "get() on the event loop's own thread would wait for itself: use then() or co_await there");
     consumed_ = true;
     ready_.wait(lock, [&] { return result_.has_value(); });
     return take();
@@ -198,6 +210,47 @@ class PendingState : public std::enable_shared_from_this<PendingState<T>> {
   bool consumed_ = false;
 };
 
+// What `co_await` of a Pending waits on; lives in the coroutine's frame.
+template <class T>
+class PendingAwaiter {
+ public:
+  explicit PendingAwaiter(std::shared_ptr<PendingState<T>> state) : state_(std::move(state)) {}
+  PendingAwaiter(const PendingAwaiter&) = delete;
+  PendingAwaiter& operator=(const PendingAwaiter&) = delete;
+  ~PendingAwaiter() {
+    if (waiting_) waiting_->coroutine = nullptr;
+    state_->drop();
+  }
+
+  bool await_ready() { return state_->finished(); }
+  // Not inlined: clang may keep an inlined one's locals in the frame, which is another thread's by then.
+  __attribute__((noinline)) bool await_suspend(std::coroutine_handle<> coroutine) {
+    waiting_ = std::make_shared<Waiting>(coroutine);
+    // From here on the coroutine may run elsewhere, and this be gone.
+    return state_->then(waiting_).has_value();
+  }
+  Result<T> await_resume() {
+    if (waiting_ && waiting_->result) return std::move(*waiting_->result);
+    return state_->get();
+  }
+
+ private:
+  struct Waiting : PendingState<T>::Consumer {
+    explicit Waiting(std::coroutine_handle<> waiting) : coroutine(waiting) {}
+    void run(Result<T> came) override {
+      result.emplace(std::move(came));
+      if (coroutine) std::exchange(coroutine, nullptr).resume();
+    }
+    bool hears_of_the_end() const override { return true; }
+
+    std::coroutine_handle<> coroutine;  // none once it was resumed or destroyed
+    std::optional<Result<T>> result;
+  };
+
+  const std::shared_ptr<PendingState<T>> state_;
+  std::shared_ptr<Waiting> waiting_;
+};
+
 }  // namespace detail
 
 template <class T>
@@ -231,6 +284,9 @@ class [[nodiscard]] Pending {
     };
     return state_->then(std::make_shared<Callback>(std::move(f)));
   }
+
+  // Result<T> in a coroutine: `co_await pull.next()`, `co_await std::move(pending)`.
+  auto operator co_await() && { return detail::PendingAwaiter<T>(std::move(state_)); }
 
  private:
   std::shared_ptr<detail::PendingState<T>> state_;

@@ -15,6 +15,7 @@
 #include <rgtp/source.h>
 #include <rgtp/stats.h>
 #include <rgtp/store.h>
+#include <rgtp/task.h>
 #include <rgtp/transport.h>
 #include <rgtp/transports.h>
 #include <rgtp/types.h>

@@ -92,6 +92,28 @@ TEST_F(ApiTest, Fragment6OnlyAPartOfIt) {
   EXPECT_TRUE(equal(pull.complete().get().value().bytes(), std::span(content_).subspan(offset, length)));
 }
 
+std::vector<std::byte> used;
+void use(std::span<const std::byte> bytes) { used.insert(used.end(), bytes.begin(), bytes.end()); }
+
+rgtp::Task<int> consume(rgtp::Pull& pull) {
+  while (true) {
+    auto chunk = co_await pull.next();
+    if (!chunk) co_return 1;
+    if (!*chunk) co_return 0;
+    use((*chunk)->bytes());
+  }
+}
+
+TEST_F(ApiTest, Fragment8ChunkByChunkInACoroutine) {
+  auto exposer = rgtp::Exposer::open().value();
+  auto surface = exposer.expose(rgtp::Source::bytes(content_)).get().value();
+  auto puller = rgtp::Puller::open().value();
+  auto pull = puller.pull(surface.locator(), {.order = rgtp::Order::content});
+  used.clear();
+  EXPECT_EQ(consume(pull).get(), 0);
+  EXPECT_TRUE(equal(used, content_));
+}
+
 TEST_F(ApiTest, Fragment12InYourOwnLoopWithProgress) {
   auto exposer = rgtp::Exposer::open().value();
   auto surface = exposer.expose(rgtp::Source::file("model.bin")).get().value();
