@@ -4,11 +4,24 @@
 //     auto surface = exposer.expose(rgtp::Source::file("model.bin")).get().value();
 //     std::puts(surface.locator().reveal().c_str());
 //
+// Bytes are copied into shared memory, from where pullers on this host map them and others are sent them; a
+// file stays where it is. A surface may also be written piece by piece, and pulled while it grows:
+//
+//     auto writer = exposer.begin({.size = n}).value();
+//     tell(writer.locator());
+//     for (rgtp::ChunkIndex i{0}; i.value < writer.manifest().chunk_count(); ++i.value) {
+//       fill(writer.loan(i).value());
+//       if (auto done = writer.publish(i); !done) return done.error();
+//     }
+//     auto surface = std::move(writer).finish().value();
+//
 // An exposer keeps no state per puller. All handles here are move-only and may be used and destroyed from any
 // thread; two threads may not use one handle at the same time.
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -24,7 +37,8 @@ namespace rgtp {
 struct ExposerOptions {
   // A loop to share; by default the exposer makes one with a thread of its own.
   std::shared_ptr<EventLoop> loop = nullptr;
-  // By default those that come with the library: UDP on 127.0.0.1 and a free port.
+  // By default those that come with the library: shared memory where this host has /dev/shm, and UDP on
+  // 127.0.0.1 and a free port.
   std::vector<std::shared_ptr<Transport>> transports = {};
   Log log = {};
 };
@@ -36,6 +50,20 @@ struct ExposeOptions {
   // it.
   std::uint32_t chunk_bytes = 0;
   Route route = Route::automatic();
+  // Who may map the surface's memory; by default this user alone. A surface that is given an access is
+  // offered by memory alone under Route::automatic(): whoever is refused would fetch the same bytes by
+  // packets. A route that is named is taken as it is, and access governs memory alone.
+  std::optional<Access> access = {};
+  // Also found under rgtp://local/<name> by processes of this user on this host, as Locator::local() takes
+  // it. The newest surface of a name has it.
+  std::string local_name = {};
+};
+
+struct WriterOptions {
+  // One of these: how many bytes there will be, or the most that there can be.
+  std::optional<std::uint64_t> size = {};
+  std::optional<std::uint64_t> capacity = {};
+  ExposeOptions expose = {};
 };
 
 namespace transport {
@@ -58,6 +86,7 @@ class RGTP_EXPORT Surface {
 
  private:
   friend class transport::ExposerCore;
+  friend class SurfaceWriter;
   Surface(std::shared_ptr<EventLoop> loop, std::shared_ptr<transport::ExposerCore> core,
           std::shared_ptr<transport::ExposedSurface> surface);
   void withdraw();
@@ -67,8 +96,43 @@ class RGTP_EXPORT Surface {
   std::shared_ptr<transport::ExposedSurface> surface_;
 };
 
+// A surface that is being written. loan() and publish() may be called from any thread, for different chunks
+// at once. Destroying a writer that was not finished ends its pulls with `aborted`: by memory behind the
+// chunks that were published, by packets as soon as the exposer says so.
+class RGTP_EXPORT SurfaceWriter {
+ public:
+  SurfaceWriter(SurfaceWriter&&) noexcept;
+  SurfaceWriter& operator=(SurfaceWriter&&) noexcept;
+  ~SurfaceWriter();
+
+  const Locator& locator() const;
+  const Manifest& manifest() const;
+  Stats stats() const;
+
+  // The chunk's memory, to be filled before publish(); the same until then. Under a capacity every chunk has
+  // its full length. Errors: out_of_range, no_space, invalid_argument for a chunk that is published.
+  [[nodiscard]] Result<std::span<std::byte>> loan(ChunkIndex chunk);
+  // Makes a chunk available to pullers; it is never written again. Once per chunk, in any order. Under a
+  // capacity the chunk counts whole: the last one, where it is not full, is left to finish(). Errors:
+  // out_of_range, invalid_argument for a second time.
+  [[nodiscard]] Result<void> publish(ChunkIndex chunk);
+  // No more will come. With a size every chunk is published; under a capacity, `size` is how many bytes there
+  // are, and what is left of the last chunk is published now. invalid_argument where chunks are missing or
+  // too many, and the writer stays as it was.
+  [[nodiscard]] Result<Surface> finish() &&;
+  [[nodiscard]] Result<Surface> finish(std::uint64_t size) &&;
+
+ private:
+  friend class transport::ExposerCore;
+  explicit SurfaceWriter(Surface surface);
+  void abort();
+
+  std::optional<Surface> surface_;  // none once it is finished or moved from
+};
+
 class RGTP_EXPORT Exposer {
  public:
+  // io_error where the system gives no loop, `closed` for a loop that is.
   [[nodiscard]] static Result<Exposer> open(ExposerOptions options = {});
   Exposer(Exposer&&) noexcept;
   Exposer& operator=(Exposer&&) noexcept;
@@ -76,8 +140,12 @@ class RGTP_EXPORT Exposer {
   ~Exposer();
 
   // Reads or copies the source and tags its chunks on worker threads, then offers it. Errors: not_found,
-  // denied, io_error (the file), source_changed (it changed while it was read), too_large, address_in_use.
+  // denied, io_error (the file), source_changed (it changed while it was read), too_large, no_space,
+  // invalid_argument (an option), no_route, address_in_use.
   [[nodiscard]] Pending<Surface> expose(Source source, ExposeOptions options = {});
+  // Offers a surface that is written while it is pulled. Any thread; from another one than the loop's it
+  // waits for the loop. Errors: those of expose() that do not concern files.
+  [[nodiscard]] Result<SurfaceWriter> begin(WriterOptions options);
 
  private:
   Exposer(std::shared_ptr<EventLoop> loop, std::shared_ptr<transport::ExposerCore> core);

@@ -45,6 +45,10 @@ struct RGTP_EXPORT Manifest {
   [[nodiscard]] Result<void> validate() const;
 
   std::uint32_t chunk_count() const;
+  // What storing it takes: size, or whole chunks for all of its capacity under size_pending.
+  std::uint64_t stored_bytes() const {
+    return size_pending ? std::uint64_t{chunk_count()} * chunk_bytes : size;
+  }
   // Offset of a chunk's first byte in the surface.
   std::uint64_t offset_of(ChunkIndex chunk) const { return std::uint64_t{chunk.value} * chunk_bytes; }
   // Length of a chunk: chunk_bytes, less for the last one, except that a growing surface has full ones only.

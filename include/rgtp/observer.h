@@ -71,6 +71,12 @@ struct ChunkAdopted {
   std::uint32_t bytes = 0;
 };
 
+// A whole surface, or the range of it that is pulled, is available unhashed.
+struct SurfaceAdopted {
+  std::uint32_t chunks = 0;
+  std::uint64_t bytes = 0;
+};
+
 // Seen by an exposer.
 struct RequestReceived {
   std::uint32_t slices = 0;
@@ -82,11 +88,12 @@ struct RequestOverflow {
 
 }  // namespace event
 
-using Event = std::variant<event::DatagramSent, event::DatagramReceived, event::DatagramDropped,
-                           event::Refused, event::ManifestReceived, event::Asked, event::SliceReceived,
-                           event::SlicesLost, event::LossWasSpurious, event::ProbeTimeout, event::RttMeasured,
-                           event::RateChanged, event::ChunkVerified, event::ChunkRejected,
-                           event::ChunkAdopted, event::RequestReceived, event::RequestOverflow>;
+using Event =
+    std::variant<event::DatagramSent, event::DatagramReceived, event::DatagramDropped, event::Refused,
+                 event::ManifestReceived, event::Asked, event::SliceReceived, event::SlicesLost,
+                 event::LossWasSpurious, event::ProbeTimeout, event::RttMeasured, event::RateChanged,
+                 event::ChunkVerified, event::ChunkRejected, event::ChunkAdopted, event::SurfaceAdopted,
+                 event::RequestReceived, event::RequestOverflow>;
 
 // Called on the loop's thread, between two steps of an engine: do little, and call nothing of the engine.
 class RGTP_EXPORT Observer {

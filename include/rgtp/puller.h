@@ -5,7 +5,11 @@
 //     auto pull    = puller.pull(locator, {.into = "model.bin"});
 //     auto view    = pull.complete().get().value();
 //
-// Bytes that came by packets are always verified. All handles here are move-only and may be used and
+// Where the exposer is on this host and the route allows it, a pull is a read-only mapping of the exposer's
+// memory, made in the calling thread if the surface is finished; otherwise the bytes come by packets, always
+// verified.
+//
+// All handles here are move-only and may be used and
 // destroyed from any thread; two threads may not use one handle at the same time.
 #pragma once
 
@@ -30,6 +34,10 @@ struct PullerOptions {
   std::shared_ptr<EventLoop> loop = nullptr;
   // By default those that come with the library.
   std::vector<std::shared_ptr<Transport>> transports = {};
+  // Users of this host, beside this one and root, whose shared memory is mapped. Whoever owns memory can
+  // change it and cut it short while it is read: trust a user only as you would trust one who writes your
+  // input files. For the transports that come with the library; others are made with their own options.
+  std::vector<uid_t> trust = {};
   Log log = {};
 };
 
@@ -40,13 +48,22 @@ enum class Order {
 
 enum class IfExists { replace, refuse };
 
+enum class Verify {
+  copies,  // what came by packets or is copied to a file; memory that is only mapped is the kernel's to
+           // protect
+  // Mapped memory too, which costs one read of it. A pull in content order without `into` is given verified
+  // copies then, which nobody can change afterwards.
+  always,
+};
+
 struct Progress {
-  std::uint64_t bytes = 0;  // verified, of the range; never more than total
-  std::uint64_t total = 0;
+  std::uint64_t bytes = 0;  // there, of the range; never more than total
+  std::uint64_t total = 0;  // for a surface that grows its capacity, until its final size is known
 };
 
 struct PullOptions {
   // A file to write; it appears under this name only when it is complete and verified. Otherwise memory.
+  // Space is taken for the whole range before the first chunk, for a surface that grows up to its capacity.
   std::filesystem::path into = {};
   IfExists if_exists = IfExists::replace;
   Range range = {};
@@ -54,8 +71,10 @@ struct PullOptions {
   // How many bytes a pull in content order without `into` holds: a consumer that is slower than the network
   // makes it stop asking. At least two chunks.
   std::uint64_t window_bytes = 64 * 1024 * 1024;
-  // A surface, or the part of it that `range` names, that is larger is too_large. For pulls that hold it all.
+  // A surface, or the part of it that `range` names, that is larger is too_large; one that grows, once that
+  // much of it is there. For pulls that hold it all.
   std::uint64_t max_size = whole;
+  Verify verify = Verify::copies;
   Route route = Route::automatic();
   // Called on the loop's thread, as chunks are verified.
   std::function<void(const Progress&)> on_progress = {};
@@ -82,7 +101,7 @@ class RGTP_EXPORT Pull {
 
   // What is being pulled: nothing before the manifest has come.
   std::optional<Manifest> manifest() const;
-  // Which transport won: empty before the first chunk.
+  // Which transport won: empty before the first chunk. stats() says why others were not taken.
   std::string transport() const;
   Stats stats() const;
 
@@ -99,6 +118,7 @@ class RGTP_EXPORT Pull {
 
 class RGTP_EXPORT Puller {
  public:
+  // io_error where the system gives no loop, `closed` for a loop that is.
   [[nodiscard]] static Result<Puller> open(PullerOptions options = {});
   Puller(Puller&&) noexcept;
   Puller& operator=(Puller&&) noexcept;

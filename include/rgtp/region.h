@@ -1,7 +1,10 @@
-// A region is where a surface's bytes live: the heap, a file, later a shared segment.
+// A region is where a surface's bytes live: the heap, a file, a shared segment.
 #pragma once
 
+#include <atomic>
+#include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include <rgtp/types.h>
@@ -13,6 +16,38 @@ enum class ReadMode { may_block, cached_only };
 
 // What a successful read came to.
 enum class ReadStatus { done, would_block };
+
+// How far a surface is.
+enum class SurfaceState : std::uint32_t {
+  growing = 1,    // chunks are still to come
+  finished = 2,   // every chunk is published and the final size is known
+  aborted = 3,    // the writer gave up before it finished
+  withdrawn = 4,  // the exposer took it back
+};
+
+// By what a file is known to be the same and unchanged.
+struct FileStamp {
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+  std::uint64_t size = 0;
+  std::int64_t mtime_ns = 0;
+  std::int64_t ctime_ns = 0;
+
+  friend bool operator==(const FileStamp&, const FileStamp&) = default;
+};
+
+// A file whose bytes are a surface's, for who may map it on this host.
+struct RegionFile {
+  std::filesystem::path path;  // absolute
+  FileStamp stamp;
+};
+
+// What a region that other processes read keeps beside the bytes: a bit and a trailer a chunk. Empty where
+// the region has no room for them.
+struct RegionIndex {
+  std::span<std::atomic<std::uint64_t>> bitmap;
+  std::span<std::byte> trailers;
+};
 
 // Bytes 0 to size() - 1. Offsets and lengths beyond the end are a programmer's error. Reading is safe from
 // any thread; writing is safe for bytes that nobody reads yet.
@@ -30,11 +65,28 @@ class RGTP_EXPORT Region {
 
   // The bytes themselves where reading them is plain memory access that cannot fail; empty otherwise.
   virtual std::span<const std::byte> mapped() const = 0;
+  // Whether mapped() is all of the bytes, which an empty region has too.
+  bool is_memory() const { return mapped().size() == size(); }
   // The same for writing; empty for a region that is read-only or not memory.
   virtual std::span<std::byte> writable() = 0;
 
   // Whether the bytes are still those that the region was made for; source_changed otherwise.
   [[nodiscard]] virtual Result<void> check_unchanged() const { return {}; }
+  // The file that the bytes are, where they are one's.
+  virtual std::optional<RegionFile> file() const { return std::nullopt; }
+
+  // What follows is the store's, for a region that others see grow; they do nothing elsewhere. Any thread.
+  virtual RegionIndex index() { return {}; }
+  // Takes memory for these bytes, which are written next, so that writing cannot fail. no_space.
+  [[nodiscard]] virtual Result<void> reserve(std::uint64_t /*offset*/, std::uint64_t /*length*/) {
+    return {};
+  }
+  // A chunk's bit was set: tells whoever waits.
+  virtual void on_published() {}
+  // The final size is known: told before the last chunks are published and before the end.
+  virtual void on_final_size(std::uint64_t /*size*/) {}
+  // The surface is not growing any more.
+  virtual void on_state(SurfaceState /*state*/) {}
 };
 
 }  // namespace rgtp

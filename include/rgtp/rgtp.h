@@ -1,9 +1,11 @@
 // The whole public API. Start with exposer.h and puller.h.
 #pragma once
 
+#include <rgtp/access.h>
 #include <rgtp/error.h>
 #include <rgtp/event_loop.h>
 #include <rgtp/exposer.h>
+#include <rgtp/host.h>
 #include <rgtp/locator.h>
 #include <rgtp/log.h>
 #include <rgtp/manifest.h>

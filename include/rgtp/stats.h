@@ -1,6 +1,9 @@
 // A snapshot of what a surface, a pull or an exposer has done: plain numbers, counted from its start.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include <rgtp/types.h>
 
 namespace rgtp {
@@ -28,6 +31,9 @@ struct Stats {
   std::uint64_t rate = 0;               // bytes a second, as the congestion controller sees it
   std::uint64_t window_bytes = 0;
   Duration time_to_first_chunk{};  // from pull() on; zero while there is none
+  // Of a pull: which transports of the route were not taken and why, "shm: no segment of this surface is
+  // here".
+  std::vector<std::string> routes_not_taken;
 };
 
 }  // namespace rgtp

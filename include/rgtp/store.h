@@ -3,6 +3,8 @@
 // a pull.
 #pragma once
 
+#include <optional>
+
 #include <rgtp/manifest.h>
 #include <rgtp/region.h>
 
@@ -14,21 +16,27 @@ class RGTP_EXPORT Store {
   virtual ~Store();
 
   virtual const Manifest& manifest() const = 0;
+  // Where the bytes live.
+  virtual const Region& region() const = 0;
+
   // Whether the chunk is published: its bytes and its trailer never change any more.
   virtual bool has(ChunkIndex chunk) const = 0;
-  // How many chunks are published.
+  // How many chunks are published. Read before has(), it misses none that it counts.
   virtual std::uint32_t published() const = 0;
+  virtual SurfaceState state() const = 0;
+  // The surface's size once that is known: from the start, unless the manifest says size_pending. Known
+  // before the first chunk that holds the end is published.
+  virtual std::optional<std::uint64_t> final_size() const = 0;
 
   // Bytes [offset, offset + out.size()) of the chunk followed by its trailer, zeros behind the trailer's end:
   // what travels, in one address space. The chunk must be published. Errors are the region's.
   [[nodiscard]] virtual Result<ReadStatus> read(ChunkIndex chunk, std::uint32_t offset,
                                                 std::span<std::byte> out, ReadMode mode) const = 0;
+
   // The surface's bytes where they are memory, else empty; only published chunks may be touched.
-  virtual std::span<const std::byte> mapped() const = 0;
-  // The trailer of a published chunk.
-  virtual std::span<const std::byte> trailer(ChunkIndex chunk) const = 0;
+  std::span<const std::byte> mapped() const { return region().mapped(); }
   // source_changed where the bytes are a file's and the file is not the same any more.
-  [[nodiscard]] virtual Result<void> check_unchanged() const = 0;
+  [[nodiscard]] Result<void> check_unchanged() const { return region().check_unchanged(); }
 };
 
 }  // namespace rgtp

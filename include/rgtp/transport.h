@@ -10,27 +10,23 @@
 //     sink.adopt(store)                     the transport has the bytes in memory of its own and offers them;
 //                                           if taken, on_chunk(i) for every chunk published after that
 //     sink.place(i), fill, sink.on_chunk(i) otherwise, chunk by chunk, in any order
-//     sink.on_end(...)                      once, last
+//     sink.on_final_size(n)                 once for a surface whose manifest says size_pending
+//     sink.on_end(error)                    once, last, where it cannot go on
 //
-// The sink destroys the fetch as soon as it has all it wants.
+// The sink destroys the fetch as soon as it has all it wants. Where the bytes are in memory already and all
+// there, open() gives them at once, in the calling thread, and no loop has a part in the pull.
 #pragma once
 
 #include <optional>
 #include <string_view>
 
+#include <rgtp/access.h>
 #include <rgtp/event_loop.h>
 #include <rgtp/locator.h>
 #include <rgtp/observer.h>
 #include <rgtp/store.h>
 
 namespace rgtp {
-
-// Who may map a surface's memory; enforced by the kernel where a transport uses shared memory.
-class Access {
- public:
-  // This user alone: the default.
-  static Access owner() { return {}; }
-};
 
 // Where a transport puts what it receives of one chunk. The spans stay valid until on_chunk() for it returns
 // `good` or the fetch ends, whichever comes first: through `again`, and while the chunk is not wanted.
@@ -61,9 +57,11 @@ class RGTP_EXPORT Sink {
   // The chunks to fetch now, lowest first; those that are there already count as fetched. It changes as the
   // consumer goes on: then Fetch::want_changed() is called.
   virtual ChunkRange wanted() const = 0;
-  // No more will come: the error that ended it, or the final size of a growing surface. Nothing may be called
-  // afterwards.
-  virtual void on_end(Result<std::uint64_t> final_size) = 0;
+  // The size of a surface that was growing, known now. Chunks behind it will not come. An error ends the
+  // fetch.
+  [[nodiscard]] virtual Result<void> on_final_size(std::uint64_t size) = 0;
+  // No more will come. Nothing may be called afterwards.
+  virtual void on_end(Error error) = 0;
   // Where the transport reports what happens.
   virtual Observer& observer() = 0;
 };
@@ -82,9 +80,9 @@ class RGTP_EXPORT Exposure {
   virtual ~Exposure();
   // What a puller needs to find the surface through this transport.
   virtual Locator locator() const = 0;
-  // More chunks of a growing store are there: the store's publish count now.
-  virtual void published(std::uint32_t chunks) = 0;
-  virtual void finished(std::uint64_t final_size) = 0;
+  // The store has grown, or ended: more chunks, its final size, another state. May come late and for several
+  // at once.
+  virtual void on_growth() = 0;
 };
 
 class RGTP_EXPORT Transport {
@@ -95,17 +93,26 @@ class RGTP_EXPORT Transport {
   virtual std::string_view name() const = 0;
   // Whether pull() of this locator could work, judged by its text alone.
   virtual bool can_reach(const Locator& locator) const = 0;
+  // Whether the kernel keeps those out whom an Access does not name.
+  virtual bool enforces_access() const { return false; }
 
   // What the transport keeps on a loop for as long as somebody may expose or pull there: sockets, caches.
-  // Taken before the first expose() or pull() on that loop and let go on the loop's thread after the last.
+  // Taken, on any thread, when a handle opens there, and let go on the loop's thread after the last.
   [[nodiscard]] virtual std::shared_ptr<void> attach(EventLoop& loop);
 
   // Memory for a surface's bytes, asked of the first transport in the route only.
   [[nodiscard]] virtual Result<std::shared_ptr<Region>> allocate(const Manifest& manifest,
                                                                  const Access& access) = 0;
+  // The store grows, or is finished. Access counts where enforces_access().
   [[nodiscard]] virtual Result<std::unique_ptr<Exposure>> expose(std::shared_ptr<const Store> store,
-                                                                 EventLoop& loop,
+                                                                 const Access& access, EventLoop& loop,
                                                                  std::shared_ptr<Observer> observer) = 0;
+  // The surface itself where this transport has its bytes in memory and all of them are published. Any
+  // thread; never waits. Nothing where pull() is to be used; an error where pull() would end with it.
+  [[nodiscard]] virtual Result<std::shared_ptr<const Store>> open(const Locator& /*locator*/,
+                                                                  EventLoop& /*loop*/) {
+    return std::shared_ptr<const Store>();
+  }
   // The sink outlives the fetch. Errors that are known at once are returned, later ones go to on_end().
   [[nodiscard]] virtual Result<std::unique_ptr<Fetch>> pull(const Locator& locator, Sink& sink,
                                                             EventLoop& loop) = 0;

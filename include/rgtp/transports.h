@@ -4,8 +4,12 @@
 //     "[::]:9000"})}}).value();
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
+
+#include <sys/types.h>
 
 #include <rgtp/log.h>
 #include <rgtp/transport.h>
@@ -29,6 +33,25 @@ struct UdpOptions {
   std::uint32_t receive_buffer_bytes = 4 * 1024 * 1024;
   Log log = {};
 };
+
+struct ShmOptions {
+  // Where segments live: a tmpfs that exposers and pullers share.
+  std::filesystem::path directory = "/dev/shm";
+  // As PullerOptions::trust.
+  std::vector<uid_t> trust = {};
+  // A puller keeps the mappings of surfaces that it pulled, for the next pull of them: this many, and so many
+  // bytes of them in all, beside those that views hold. Fresh mappings are read several times slower than old
+  // ones.
+  std::uint32_t kept_mappings = 16;
+  std::uint64_t kept_bytes = 256 * 1024 * 1024;
+  // Warnings about what is found under a segment's name and not taken.
+  Log log = {};
+};
+
+// Shared memory on one host: name "shm", locators rgtp:///<id>, and rgtp://host:port/<id> where the surface
+// is here. Provides the memory of the surfaces that it exposes, or exposes a file in place, so it stands
+// first in a route. May be given to several handles.
+RGTP_EXPORT std::shared_ptr<Transport> shm_transport(ShmOptions options = {});
 
 // Datagrams over UDP: name "udp", locators rgtp://host:port/<id>. May be given to several handles.
 RGTP_EXPORT std::shared_ptr<Transport> udp_transport(UdpOptions options = {});

@@ -42,6 +42,10 @@ struct Counters::Adder {
     add(c.chunks_, 1);
     add(c.bytes_, e.bytes);
   }
+  void operator()(const event::SurfaceAdopted& e) const {
+    add(c.chunks_, e.chunks);
+    add(c.bytes_, e.bytes);
+  }
   void operator()(const event::RequestReceived& e) const {
     add(c.requests_, 1);
     add(c.slices_asked_, e.slices);

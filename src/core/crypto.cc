@@ -35,6 +35,15 @@ void fill_random(std::span<std::byte> out) {
   require(RAND_bytes(writable_chars(out), static_cast<int>(out.size())) == 1);
 }
 
+std::array<std::byte, 32> sha256(std::span<const std::byte> message) {
+  std::array<std::byte, 32> digest{};
+  std::size_t length = 0;
+  require(EVP_Q_digest(nullptr, "SHA256", nullptr, message.data(), message.size(), writable_chars(digest),
+                       &length) == 1 &&
+          length == digest.size());
+  return digest;
+}
+
 struct HmacSha256::Context {
   std::unique_ptr<EVP_MAC_CTX, FreeMac> keyed;
 };

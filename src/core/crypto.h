@@ -12,6 +12,8 @@ namespace rgtp::core {
 // then.
 void fill_random(std::span<std::byte> out);
 
+std::array<std::byte, 32> sha256(std::span<const std::byte> message);
+
 // HMAC-SHA256 (RFC 2104) under a fixed key. Not thread-safe: one to a thread.
 class HmacSha256 {
  public:

@@ -16,6 +16,8 @@ Tag chunk_tag(ChunkIndex chunk, std::span<const std::byte> bytes) {
   return tag;
 }
 
+std::uint64_t checksum64(std::span<const std::byte> bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
+
 std::uint32_t datagram_check(std::span<const std::byte> header, std::span<const std::byte> payload,
                              std::uint64_t pull_id) {
   std::array<std::byte, 64> both;

@@ -3,10 +3,22 @@
 #include <algorithm>
 #include <cassert>
 #include <cstring>
+#include <vector>
 
 #include "core/digest.h"
 
 namespace rgtp::core {
+
+tl::unexpected<Error> PullState::outgrown(std::uint64_t bytes) const {
+  return fail(Errc::too_large, "the pull would hold " + std::to_string(bytes) + " bytes, more than the " +
+                                   std::to_string(options_.max_size) +
+                                   " of max_size: pull a range, or chunk by chunk in content order");
+}
+
+Result<void> PullState::check_size() const {
+  if (bytes_ > options_.max_size) return outgrown(bytes_);
+  return {};
+}
 
 Result<PullExtent> PullState::begin(const Manifest& manifest) {
   assert(!extent_);
@@ -15,14 +27,9 @@ Result<PullExtent> PullState::begin(const Manifest& manifest) {
   if (manifest.protection != Protection::checksum || manifest.trailer_bytes != sizeof(Tag))
     return fail(Errc::unsupported_version,
                 "the surface is protected in a way that this version cannot verify: update this program");
-  if (manifest.size_pending)
-    return fail(Errc::unsupported_version, "the surface still grows, which this version cannot pull yet");
   auto range = manifest.resolve(options_.range);
   if (!range) return fail(std::move(range).error());
-  if (range->length > options_.max_size)
-    return fail(Errc::too_large, "the pull would hold " + std::to_string(range->length) +
-                                     " bytes, more than the " + std::to_string(options_.max_size) +
-                                     " of max_size: pull a range, or chunk by chunk in content order");
+  if (!manifest.size_pending && range->length > options_.max_size) return outgrown(range->length);
   auto chunks = manifest.chunks_of(*range);
   if (!chunks) return fail(std::move(chunks).error());
   extent_ = PullExtent{manifest, *range, *chunks};
@@ -37,6 +44,7 @@ void PullState::use(std::unique_ptr<PullStorage> storage) {
       std::max<std::uint64_t>(2, options_.window_bytes / extent_->manifest.chunk_bytes);
   window_chunks_ = static_cast<std::uint32_t>(std::min<std::uint64_t>(window, extent_->chunks.size()));
   storage_ = std::move(storage);
+  if (final_size_) storage_->trim(extent_->range);
 }
 
 ChunkRange PullState::wanted() const {
@@ -45,6 +53,46 @@ ChunkRange PullState::wanted() const {
   if (options_.window_bytes == whole) return extent_->chunks;
   const std::uint32_t head = first + given_out_;
   return {ChunkIndex{head}, ChunkIndex{head + std::min(window_chunks_, extent_->chunks.end.value - head)}};
+}
+
+Result<void> PullState::on_final_size(std::uint64_t size) {
+  assert(extent_);
+  if (final_size_ || size > extent_->manifest.size || !extent_->manifest.size_pending) {
+    if ((final_size_ ? *final_size_ : extent_->manifest.size) == size) return {};
+    return fail(Errc::malformed_data, "the exposer names a final size that cannot be");
+  }
+  Manifest final = extent_->manifest;
+  final.size = size;
+  auto range = final.resolve(options_.range);
+  if (!range) return fail(std::move(range).error());
+  auto chunks = final.chunks_of(*range);
+  if (!chunks) return fail(std::move(chunks).error());
+  if (gave_out_others_than(*chunks))
+    return fail(Errc::malformed_data, "the exposer ended the surface before a chunk that it had published");
+  final_size_ = size;
+  extent_->range = *range;
+  extent_->chunks = *chunks;
+  if (!begun()) return {};  // trimmed by use()
+  storage_->trim(*range);
+  std::erase_if(arrived_, [&](ChunkIndex chunk) { return !extent_->chunks.contains(chunk); });
+  kept_ = 0;
+  bytes_ = 0;
+  for (ChunkIndex chunk = chunks->first; chunk < chunks->end; ++chunk.value) {
+    if (!is_there(chunk)) continue;
+    ++kept_;
+    bytes_ += extent_->clip(chunk).length;
+  }
+  return {};
+}
+
+// Under Order::arrival these are the ones that are there and do not wait to be given out.
+bool PullState::gave_out_others_than(const ChunkRange& chunks) const {
+  if (given_out_ == 0 || options_.order == Order::content) return given_out_ > chunks.size();
+  const auto is_other = [&](ChunkIndex chunk) { return !chunks.contains(chunk); };
+  std::ptrdiff_t others = 0;
+  for (ChunkIndex chunk = extent_->chunks.first; chunk < extent_->chunks.end; ++chunk.value)
+    if (is_other(chunk) && is_there(chunk)) ++others;
+  return others > std::count_if(arrived_.begin(), arrived_.end(), is_other);
 }
 
 std::optional<Placement> PullState::place(ChunkIndex chunk) {
@@ -66,11 +114,48 @@ Result<ChunkVerdict> PullState::on_chunk(ChunkIndex chunk) {
   return ChunkVerdict::good;
 }
 
-bool PullState::on_adopted(ChunkIndex chunk) {
+void PullState::adopt(std::shared_ptr<const Store> store) {
+  adopted_ = store;
+  use(store_adopted(*extent_, std::move(store)));
+}
+
+Result<void> PullState::adopt_whole(std::shared_ptr<const Store> store) {
+  assert(extent_ && options_.verify == Verify::copies);
+  const auto final_size = store->final_size();
+  if (!final_size) return fail(Errc::malformed_data, "the exposer takes back the size of a finished surface");
+  storage_ = store_adopted(*extent_, std::move(store));
+  all_there_ = true;
+  if (auto cut = on_final_size(*final_size); !cut) return cut;
+  kept_ = extent_->chunks.size();
+  bytes_ = extent_->range.length;
+  observer_.on_event(event::SurfaceAdopted{kept_, bytes_});
+  return {};
+}
+
+Result<bool> PullState::on_adopted(ChunkIndex chunk) {
   if (!extent_->chunks.contains(chunk) || is_there(chunk)) return false;
+  const auto bytes = static_cast<std::uint32_t>(extent_->clip(chunk).length);
+  if (options_.verify == Verify::always) {
+    if (auto verified = verify_adopted(chunk); !verified) return fail(std::move(verified).error());
+    observer_.on_event(event::ChunkVerified{chunk, bytes});
+  } else {
+    observer_.on_event(event::ChunkAdopted{chunk, bytes});
+  }
   mark(chunk);
-  observer_.on_event(event::ChunkAdopted{chunk, static_cast<std::uint32_t>(extent_->clip(chunk).length)});
   return true;
+}
+
+// Through the store, which survives where its memory is cut short under the reader.
+Result<void> PullState::verify_adopted(ChunkIndex chunk) {
+  const std::uint32_t length = extent_->manifest.length_of(chunk);
+  std::vector<std::byte> stored(length + sizeof(Tag));
+  if (auto read = adopted_->read(chunk, 0, stored, ReadMode::may_block); !read)
+    return fail(std::move(read).error());
+  const Tag tag = chunk_tag(chunk, std::span(stored).first(length));
+  if (std::memcmp(tag.data(), stored.data() + length, tag.size()) == 0) return {};
+  observer_.on_event(event::ChunkRejected{chunk});
+  return fail(Errc::corrupted, "chunk " + std::to_string(chunk.value) +
+                                   " is not what was exposed: its memory or its file was changed since");
 }
 
 void PullState::mark(ChunkIndex chunk) {
@@ -83,7 +168,7 @@ void PullState::mark(ChunkIndex chunk) {
 std::optional<View> PullState::take_next() {
   if (!begun() || exhausted()) return std::nullopt;
   ChunkIndex chunk{extent_->chunks.first.value + given_out_};
-  if (options_.order == Order::arrival) {
+  if (options_.order == Order::arrival && !all_there_) {
     if (arrived_.empty()) return std::nullopt;
     chunk = arrived_.front();
     arrived_.pop_front();

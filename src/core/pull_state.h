@@ -27,6 +27,7 @@ class PullState {
     // Below `whole`: only so many bytes are wanted ahead of the consumer. Under Order::content alone, since
     // under Order::arrival nobody knows where the consumer is.
     std::uint64_t window_bytes = whole;
+    Verify verify = Verify::copies;
   };
 
   PullState(const Options& options, Observer& observer) : options_(options), observer_(observer) {}
@@ -35,14 +36,24 @@ class PullState {
   [[nodiscard]] Result<PullExtent> begin(const Manifest& manifest);
   // Where it goes; after begin(), and again while nothing is there yet.
   void use(std::unique_ptr<PullStorage> storage);
+  // The same for a store that the transport brought along: nothing is placed then.
+  void adopt(std::shared_ptr<const Store> store);
+  // The same where every chunk is published: all of them are there at once, unhashed, in content order.
+  [[nodiscard]] Result<void> adopt_whole(std::shared_ptr<const Store> store);
 
   // The sink's side, as in transport.h.
   std::optional<Placement> place(ChunkIndex chunk);
   [[nodiscard]] Result<ChunkVerdict> on_chunk(ChunkIndex chunk);
   ChunkRange wanted() const;
-  // Takes over a chunk of an adopted store, which is not hashed: the kernel says who could write it. False
-  // where it is not in the extent, or was there.
-  bool on_adopted(ChunkIndex chunk);
+  // Cuts the extent to what there is of a growing surface. Errors: malformed_data for a size that cannot be,
+  // out_of_range.
+  [[nodiscard]] Result<void> on_final_size(std::uint64_t size);
+  // Takes over a chunk of the adopted store: unhashed, since the kernel says who could write it, unless the
+  // options say otherwise. False where it is not in the extent, or was there. Errors: corrupted, the
+  // region's.
+  [[nodiscard]] Result<bool> on_adopted(ChunkIndex chunk);
+  // too_large once a growing surface has outgrown max_size.
+  [[nodiscard]] Result<void> check_size() const;
 
   // The consumer's side. The next chunk in the order asked for; nothing where it is not there yet, or where
   // all were given out, which exhausted() tells.
@@ -56,15 +67,23 @@ class PullState {
   const std::optional<PullExtent>& extent() const { return extent_; }
 
  private:
-  bool is_there(ChunkIndex chunk) const { return there_->test(chunk.value - extent_->chunks.first.value); }
+  bool is_there(ChunkIndex chunk) const {
+    return all_there_ || there_->test(chunk.value - extent_->chunks.first.value);
+  }
   void mark(ChunkIndex chunk);
+  bool gave_out_others_than(const ChunkRange& chunks) const;
+  Result<void> verify_adopted(ChunkIndex chunk);
+  tl::unexpected<Error> outgrown(std::uint64_t bytes) const;
 
   const Options options_;
   Observer& observer_;
   std::optional<PullExtent> extent_;
   std::unique_ptr<PullStorage> storage_;
-  std::optional<ChunkBitmap> there_;  // of the extent's chunks
-  std::deque<ChunkIndex> arrived_;    // not given out yet, under Order::arrival
+  std::shared_ptr<const Store> adopted_;
+  std::optional<std::uint64_t> final_size_;  // of a surface that was growing
+  std::optional<ChunkBitmap> there_;         // of the extent's chunks as they were at first
+  std::deque<ChunkIndex> arrived_;           // not given out yet, under Order::arrival
+  bool all_there_ = false;                   // adopted whole: the bitmap and the queue are not kept
   std::uint32_t window_chunks_ = 0;
   std::uint32_t kept_ = 0;
   std::uint32_t given_out_ = 0;

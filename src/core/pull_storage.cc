@@ -29,53 +29,57 @@ std::shared_ptr<ChunkBuffer> make_buffer(const Manifest& manifest, ChunkIndex ch
   return std::make_shared<ChunkBuffer>(manifest.length_of(chunk), manifest.trailer_bytes);
 }
 
+// The bytes of a chunk that stand at `part` in its surface.
 std::span<const std::byte> part_of(const PullExtent& extent, ChunkIndex chunk,
-                                   std::span<const std::byte> bytes) {
-  const Range clip = extent.clip(chunk);
-  return bytes.subspan(clip.offset - extent.manifest.offset_of(chunk), clip.length);
+                                   std::span<const std::byte> bytes, const Range& part) {
+  return bytes.subspan(part.offset - extent.manifest.offset_of(chunk), part.length);
 }
 
 class RegionStorage : public PullStorage {
  public:
   RegionStorage(PullExtent extent, std::shared_ptr<Region> region)
-      : extent_(std::move(extent)),
+      : PullStorage(std::move(extent)),
         region_(std::move(region)),
-        trailers_(std::size_t{extent_.chunks.size()} * extent_.manifest.trailer_bytes) {
-    assert(region_->size() == extent_.range.length && region_->writable().size() == region_->size());
+        trailers_(std::size_t{this->extent().chunks.size()} * this->extent().manifest.trailer_bytes) {
+    assert(region_->size() == this->extent().range.length && region_->writable().size() == region_->size());
   }
 
   std::optional<Placement> place(ChunkIndex chunk) override {
-    const std::uint32_t length = extent_.manifest.length_of(chunk);
-    const Range clip = extent_.clip(chunk);
+    const std::uint32_t length = extent().manifest.length_of(chunk);
+    const Range clip = extent().clip(chunk);
     if (clip.length < length) {
       auto& buffer = partial_[chunk.value];
-      if (buffer == nullptr) buffer = make_buffer(extent_.manifest, chunk);
+      if (buffer == nullptr) buffer = make_buffer(extent().manifest, chunk);
       return buffer->placement();
     }
-    const std::size_t trailer_bytes = extent_.manifest.trailer_bytes;
-    return Placement{region_->writable().subspan(clip.offset - extent_.range.offset, length),
-                     std::span(trailers_).subspan((chunk.value - extent_.chunks.first.value) * trailer_bytes,
+    const std::size_t trailer_bytes = extent().manifest.trailer_bytes;
+    return Placement{region_->writable().subspan(in_region(clip), length),
+                     std::span(trailers_).subspan((chunk.value - extent().chunks.first.value) * trailer_bytes,
                                                   trailer_bytes)};
   }
 
   Result<void> keep(ChunkIndex chunk) override {
     const auto partial = partial_.find(chunk.value);
     if (partial == partial_.end()) return {};
-    auto written = region_->write(extent_.clip(chunk).offset - extent_.range.offset,
-                                  part_of(extent_, chunk, partial->second->placement().bytes));
+    const Range clip = extent().clip(chunk);
+    auto written =
+        region_->write(in_region(clip), part_of(extent(), chunk, partial->second->placement().bytes, clip));
     partial_.erase(partial);
     return written;
   }
 
   View view(ChunkIndex chunk) override {
-    const Range clip = extent_.clip(chunk);
-    return {region_->mapped().subspan(clip.offset - extent_.range.offset, clip.length), clip.offset, region_};
+    const Range part = shown_of(chunk);
+    return {region_->mapped().subspan(in_region(part), part.length), part.offset, region_};
   }
   void handed_out(ChunkIndex /*chunk*/) override {}
-  std::optional<View> view_all() override { return View(region_->mapped(), extent_.range.offset, region_); }
+  std::optional<View> view_all() override {
+    return View(region_->mapped().first(shown().length), shown().offset, region_);
+  }
 
  private:
-  PullExtent extent_;
+  std::uint64_t in_region(const Range& part) const { return part.offset - extent().range.offset; }
+
   std::shared_ptr<Region> region_;
   std::vector<std::byte> trailers_;
   std::unordered_map<std::uint32_t, std::shared_ptr<ChunkBuffer>> partial_;
@@ -83,45 +87,42 @@ class RegionStorage : public PullStorage {
 
 class WindowStorage : public PullStorage {
  public:
-  explicit WindowStorage(PullExtent extent) : extent_(std::move(extent)) {}
+  using PullStorage::PullStorage;
 
   std::optional<Placement> place(ChunkIndex chunk) override {
     auto& buffer = buffers_[chunk.value];
-    if (buffer == nullptr) buffer = make_buffer(extent_.manifest, chunk);
+    if (buffer == nullptr) buffer = make_buffer(extent().manifest, chunk);
     return buffer->placement();
   }
   Result<void> keep(ChunkIndex /*chunk*/) override { return {}; }
   View view(ChunkIndex chunk) override {
     const auto& buffer = buffers_.at(chunk.value);
-    return {part_of(extent_, chunk, buffer->placement().bytes), extent_.clip(chunk).offset, buffer};
+    const Range part = shown_of(chunk);
+    return {part_of(extent(), chunk, buffer->placement().bytes, part), part.offset, buffer};
   }
   void handed_out(ChunkIndex chunk) override { buffers_.erase(chunk.value); }
   std::optional<View> view_all() override { return std::nullopt; }
 
  private:
-  PullExtent extent_;
   std::unordered_map<std::uint32_t, std::shared_ptr<ChunkBuffer>> buffers_;
 };
 
 class AdoptedStorage : public PullStorage {
  public:
   AdoptedStorage(PullExtent extent, std::shared_ptr<const Store> store)
-      : extent_(std::move(extent)), store_(std::move(store)) {}
+      : PullStorage(std::move(extent)), store_(std::move(store)) {}
 
   std::optional<Placement> place(ChunkIndex /*chunk*/) override { return std::nullopt; }
   Result<void> keep(ChunkIndex /*chunk*/) override { return {}; }
-  View view(ChunkIndex chunk) override {
-    const Range clip = extent_.clip(chunk);
-    return {store_->mapped().subspan(clip.offset, clip.length), clip.offset, store_};
-  }
+  View view(ChunkIndex chunk) override { return view_of(shown_of(chunk)); }
   void handed_out(ChunkIndex /*chunk*/) override {}
-  std::optional<View> view_all() override {
-    return View(store_->mapped().subspan(extent_.range.offset, extent_.range.length), extent_.range.offset,
-                store_);
-  }
+  std::optional<View> view_all() override { return view_of(shown()); }
 
  private:
-  PullExtent extent_;
+  View view_of(const Range& part) const {
+    return {store_->mapped().subspan(part.offset, part.length), part.offset, store_};
+  }
+
   std::shared_ptr<const Store> store_;
 };
 
@@ -132,6 +133,12 @@ Range PullExtent::clip(ChunkIndex chunk) const {
   const std::uint64_t end =
       std::min(manifest.offset_of(chunk) + manifest.length_of(chunk), range.offset + range.length);
   return {from, end > from ? end - from : 0};
+}
+
+Range PullStorage::shown_of(ChunkIndex chunk) const {
+  const Range clip = extent_.clip(chunk);
+  const std::uint64_t end = std::min(clip.offset + clip.length, shown_.offset + shown_.length);
+  return {clip.offset, end > clip.offset ? end - clip.offset : 0};
 }
 
 std::unique_ptr<PullStorage> store_in_region(PullExtent extent, std::shared_ptr<Region> region) {

@@ -24,7 +24,14 @@ struct PullExtent {
 
 class PullStorage {
  public:
+  explicit PullStorage(PullExtent extent) : extent_(std::move(extent)), shown_(extent_.range) {}
   virtual ~PullStorage() = default;
+  PullStorage(const PullStorage&) = delete;
+  PullStorage& operator=(const PullStorage&) = delete;
+
+  // Views show no more than this part of the range: the final size of a growing surface is known. What is
+  // stored stays where it is.
+  void trim(Range shown) { shown_ = shown; }
 
   // Where the chunk is received; the same until keep(). The chunk is in the extent and not kept yet. Nothing
   // where the storage is not written to.
@@ -37,10 +44,21 @@ class PullStorage {
   virtual void handed_out(ChunkIndex chunk) = 0;
   // The whole range in one piece; nothing where the storage does not hold that.
   virtual std::optional<View> view_all() = 0;
+
+ protected:
+  // As stored.
+  const PullExtent& extent() const { return extent_; }
+  // As seen.
+  const Range& shown() const { return shown_; }
+  Range shown_of(ChunkIndex chunk) const;
+
+ private:
+  const PullExtent extent_;
+  Range shown_;
 };
 
-// Into a writable region of just the range's bytes. Chunks at its ends, of which it holds a part only, are
-// received beside it.
+// Into a writable region of just the range's bytes as stored. Chunks at its ends, of which it holds a part
+// only, are received beside it.
 std::unique_ptr<PullStorage> store_in_region(PullExtent extent, std::shared_ptr<Region> region);
 // A buffer a chunk, let go with the last view of it.
 std::unique_ptr<PullStorage> store_in_window(PullExtent extent);

@@ -12,30 +12,46 @@
 
 namespace rgtp::core {
 
-// publish() may be called from any thread, for different chunks at once.
+// publish() may be called from any thread, for different chunks at once. It begins as growing and ends by
+// end().
 class SurfaceStore : public Store {
  public:
-  // The region holds the surface's bytes, manifest.size of them.
+  // The region holds manifest.stored_bytes().
   SurfaceStore(Manifest manifest, std::shared_ptr<Region> region);
 
   const Manifest& manifest() const override { return manifest_; }
+  const Region& region() const override { return *region_; }
+  Region& region() { return *region_; }
   bool has(ChunkIndex chunk) const override { return bitmap_.test(chunk.value); }
   std::uint32_t published() const override { return published_.load(std::memory_order_acquire); }
+  SurfaceState state() const override { return state_.load(std::memory_order_acquire); }
+  std::optional<std::uint64_t> final_size() const override;
   Result<ReadStatus> read(ChunkIndex chunk, std::uint32_t offset, std::span<std::byte> out,
                           ReadMode mode) const override;
-  std::span<const std::byte> mapped() const override { return region_->mapped(); }
-  std::span<const std::byte> trailer(ChunkIndex chunk) const override;
-  Result<void> check_unchanged() const override { return region_->check_unchanged(); }
 
-  // Makes the chunk available. Its bytes are in the region; `tag` is theirs. Once per chunk.
-  void publish(ChunkIndex chunk, const Tag& tag);
+  // The trailer of a published chunk.
+  std::span<const std::byte> trailer(ChunkIndex chunk) const;
+
+  // Makes the chunk available. Its bytes are in the region; `tag` is theirs. False where it was published
+  // before, which changes nothing.
+  bool publish(ChunkIndex chunk, const Tag& tag);
+  // Before the chunk that holds the end is published, once; only for a manifest that says size_pending.
+  void set_final_size(std::uint64_t size);
+  // The first end counts.
+  void end(SurfaceState state);
 
  private:
+  static constexpr std::uint64_t unknown_size = ~std::uint64_t{0};
+
   const Manifest manifest_;
   const std::shared_ptr<Region> region_;
-  std::vector<std::byte> trailers_;
+  std::vector<std::byte> own_trailers_;  // empty where the region has room for them
+  std::span<std::byte> trailers_;
+  ChunkBitmap claimed_;
   ChunkBitmap bitmap_;
   std::atomic<std::uint32_t> published_{0};
+  std::atomic<std::uint64_t> final_size_;
+  std::atomic<SurfaceState> state_{SurfaceState::growing};
 };
 
 }  // namespace rgtp::core

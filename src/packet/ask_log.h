@@ -35,6 +35,9 @@ class AskLog {
   std::uint64_t widen(std::uint32_t ask) const { return widen(ask, next_ask()); }
   static std::uint64_t widen(std::uint32_t ask, std::uint64_t next);
 
+  // These many numbers will not be used. Before the first ask.
+  void skip(std::uint32_t asks) { lowest_ = first_ += asks; }
+
   void begin_train(const DeliveryRate::Snapshot& asked);
   // The next ask, of the train begun last.
   void add(SliceId slice);

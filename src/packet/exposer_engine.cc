@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "core/bitmap.h"
 #include "packet/slicing.h"
 
 namespace rgtp::packet {
@@ -32,7 +33,7 @@ Result<void> ExposerEngine::add(std::shared_ptr<const Store> store, std::shared_
   const SurfaceId id = store->manifest().id;
   if (!exposed_.try_emplace(id, Exposed{std::move(store), std::move(observer)}).second)
     return fail(Errc::already_exposed, "a surface of this id is being exposed here already");
-  std::erase(withdrawn_, id);
+  std::erase_if(withdrawn_, [&](const auto& entry) { return entry.first == id; });
   return {};
 }
 
@@ -42,8 +43,13 @@ void ExposerEngine::withdraw(const SurfaceId& id) {
   const Store* store = found->second.store.get();
   requests_.drop(store);
   std::erase_if(blocked_, [&](const Request& request) { return request.store.get() == store; });
+  std::erase_if(answers_, [&](const Answer& waiting) {
+    const auto* const announcement = std::get_if<Announcement>(&waiting.message);
+    return announcement != nullptr && announcement->store.get() == store;
+  });
+  withdrawn_.emplace_back(id,
+                          store->state() == SurfaceState::aborted ? Refusal::aborted : Refusal::withdrawn);
   exposed_.erase(found);
-  withdrawn_.push_back(id);
   if (withdrawn_.size() > limits_.remembered_withdrawals) withdrawn_.pop_front();
 }
 
@@ -58,6 +64,7 @@ void ExposerEngine::handle_datagram(TimePoint now, const Peer& peer, std::span<c
   }
   if (prefix->type == static_cast<std::uint8_t>(Type::hello)) on_hello(now, peer, datagram);
   if (prefix->type == static_cast<std::uint8_t>(Type::pull)) on_pull(now, peer, datagram);
+  if (prefix->type == static_cast<std::uint8_t>(Type::poll)) on_poll(now, peer, datagram);
 }
 
 const ExposerEngine::Exposed* ExposerEngine::find(TimePoint now, const Peer& peer, const SurfaceId& id,
@@ -65,11 +72,12 @@ const ExposerEngine::Exposed* ExposerEngine::find(TimePoint now, const Peer& pee
                                                   Validated validated) {
   const auto found = exposed_.find(id);
   if (found != exposed_.end()) return &found->second;
-  const bool withdrawn = std::find(withdrawn_.begin(), withdrawn_.end(), id) != withdrawn_.end();
+  const auto gone = std::find_if(withdrawn_.begin(), withdrawn_.end(),
+                                 [&](const auto& entry) { return entry.first == id; });
   refuse(now, peer, validated,
          {.pull_id = pull_id,
           .timestamp = timestamp,
-          .reason = withdrawn ? Refusal::withdrawn : Refusal::unknown});
+          .reason = gone != withdrawn_.end() ? gone->second : Refusal::unknown});
   return nullptr;
 }
 
@@ -85,28 +93,31 @@ void ExposerEngine::on_hello(TimePoint now, const Peer& peer, std::span<const st
       find(now, peer, hello->id, hello->pull_id, hello->timestamp, valid ? Validated::yes : Validated::no);
   if (exposed == nullptr) return;
   exposed->observer->on_event(event::DatagramReceived{static_cast<std::uint32_t>(datagram.size())});
-  answer_hello(now, peer, *hello, *exposed);
-  if (valid && hello->slices_wanted > 0) follow_hello(now, peer, *hello, *exposed);
+  const Published published = published_of(*exposed->store);
+  answer_hello(now, peer, *hello, *exposed, published);
+  // The puller knows by MANIFEST whether anything follows, and what: of a surface that still grows it could
+  // not tell.
+  if (valid && hello->slices_wanted > 0 && published.is_all_of(exposed->store->manifest()))
+    follow_hello(now, peer, *hello, *exposed, published);
 }
 
-void ExposerEngine::answer_hello(TimePoint now, const Peer& peer, const Hello& hello,
-                                 const Exposed& exposed) {
-  const Manifest& manifest = exposed.store->manifest();
+void ExposerEngine::answer_hello(TimePoint now, const Peer& peer, const Hello& hello, const Exposed& exposed,
+                                 const Published& published) {
   ManifestAnswer message;
   message.pull_id = hello.pull_id;
   message.timestamp = hello.timestamp;
-  message.final_size_known = !manifest.size_pending;
-  message.final_size = manifest.size_pending ? 0 : manifest.size;
+  message.final_size_known = published.final_size.has_value();
+  message.final_size = published.final_size.value_or(0);
   message.cookie = cookies_.make(peer.remote, now);
   message.cookie_lifetime_ms =
       static_cast<std::uint32_t>(CookieJar::lifetime(now) / std::chrono::milliseconds(1));
-  message.published = exposed.store->published();
-  core::encode_manifest(manifest, message.manifest);
+  message.published = published.chunks;
+  core::encode_manifest(exposed.store->manifest(), message.manifest);
   answer({peer, now, exposed.observer, message});
 }
 
-void ExposerEngine::follow_hello(TimePoint now, const Peer& peer, const Hello& hello,
-                                 const Exposed& exposed) {
+void ExposerEngine::follow_hello(TimePoint now, const Peer& peer, const Hello& hello, const Exposed& exposed,
+                                 const Published& published) {
   const Manifest& manifest = exposed.store->manifest();
   const std::uint16_t capacity = std::min(hello.slice_capacity, limits_.slice_capacity);
   Request request{
@@ -115,25 +126,86 @@ void ExposerEngine::follow_hello(TimePoint now, const Peer& peer, const Hello& h
   request.pull.timestamp = hello.timestamp;
   request.pull.first_ask = hello.first_ask;
   request.pull.slice_bytes = slice_bytes_for(manifest, capacity);
-  runs_from_beginning(manifest, hello.slices_wanted, request.pull);
+  runs_from_beginning(manifest, published.end_of(manifest), hello.slices_wanted, request.pull);
   if (request.pull.run_count > 0) enqueue(std::move(request));
+}
+
+template <class Message>
+const ExposerEngine::Exposed* ExposerEngine::admit(TimePoint now, const Peer& peer, const Message& message,
+                                                   std::span<const std::byte> datagram) {
+  const bool valid = cookies_.is_valid(message.cookie, peer.remote, now);
+  if (!check_matches(datagram)) return nullptr;
+  if (!valid) {
+    refuse(now, peer, Validated::no,
+           {.pull_id = message.pull_id,
+            .timestamp = message.timestamp,
+            .reason = Refusal::retry,
+            .cookie = cookies_.make(peer.remote, now)});
+    return nullptr;
+  }
+  const Exposed* exposed = find(now, peer, message.id, message.pull_id, message.timestamp, Validated::yes);
+  if (exposed != nullptr)
+    exposed->observer->on_event(event::DatagramReceived{static_cast<std::uint32_t>(datagram.size())});
+  return exposed;
+}
+
+void ExposerEngine::on_poll(TimePoint now, const Peer& peer, std::span<const std::byte> datagram) {
+  const auto poll = parse_poll(datagram);
+  if (!poll) return;
+  const Exposed* exposed = admit(now, peer, *poll, datagram);
+  if (exposed == nullptr) return;
+  if (poll->words.end() > core::bitmap_words(exposed->store->manifest().chunk_count())) {
+    exposed->observer->on_event(event::DatagramDropped{static_cast<std::uint32_t>(datagram.size())});
+    return;
+  }
+  if (announce_base_bytes + poll->words.count * word_bytes > header_bytes + limits_.slice_capacity)
+    return refuse(now, peer, Validated::yes,
+                  {.pull_id = poll->pull_id,
+                   .timestamp = poll->timestamp,
+                   .reason = Refusal::slice_too_large,
+                   .value = limits_.slice_capacity});
+  announce(now, peer, *exposed,
+           {exposed->store, poll->pull_id, poll->timestamp, poll->published, poll->words});
+}
+
+void ExposerEngine::announce(TimePoint now, const Peer& peer, const Exposed& exposed,
+                             Announcement announcement) {
+  // Nothing more will come of it: whoever waits is told so.
+  const SurfaceState state = exposed.store->state();
+  if (state == SurfaceState::aborted || state == SurfaceState::withdrawn)
+    return refuse(now, peer, Validated::yes,
+                  {.pull_id = announcement.pull_id,
+                   .timestamp = announcement.timestamp,
+                   .reason = state == SurfaceState::aborted ? Refusal::aborted : Refusal::withdrawn});
+  answer({peer, now, exposed.observer, std::move(announcement)});
+}
+
+// Whoever asks for chunks that are not published yet believes what is not so: the words from the first of
+// them on, as many as a datagram of the DATA's length has room for.
+void ExposerEngine::announce_unpublished(TimePoint now, const Peer& peer, const Exposed& exposed,
+                                         const PullRequest& pull) {
+  const Store& store = *exposed.store;
+  const auto asked = pull.asked();
+  const auto run =
+      std::find_if(asked.begin(), asked.end(), [&](const Run& one) { return !store.has(one.chunk); });
+  if (run == asked.end()) return;
+  const std::uint32_t first = run->chunk.value / word_chunks;
+  const auto left = static_cast<std::uint32_t>(core::bitmap_words(store.manifest().chunk_count())) - first;
+  const std::uint32_t count = std::min(left, announce_words_in(header_bytes + pull.slice_bytes));
+  announce(now, peer, exposed,
+           {exposed.store,
+            pull.pull_id,
+            pull.timestamp,
+            0,
+            {static_cast<std::uint16_t>(first), static_cast<std::uint16_t>(count)}});
 }
 
 void ExposerEngine::on_pull(TimePoint now, const Peer& peer, std::span<const std::byte> datagram) {
   const auto pull = parse_pull(datagram);
   if (!pull) return;
-  const Refuse echo{.pull_id = pull->pull_id, .timestamp = pull->timestamp};
-  if (!cookies_.is_valid(pull->cookie, peer.remote, now)) {
-    if (!check_matches(datagram)) return;
-    Refuse retry = echo;
-    retry.reason = Refusal::retry;
-    retry.cookie = cookies_.make(peer.remote, now);
-    return refuse(now, peer, Validated::no, retry);
-  }
-  if (!check_matches(datagram)) return;
-  const Exposed* exposed = find(now, peer, pull->id, pull->pull_id, pull->timestamp, Validated::yes);
+  const Exposed* exposed = admit(now, peer, *pull, datagram);
   if (exposed == nullptr) return;
-  exposed->observer->on_event(event::DatagramReceived{static_cast<std::uint32_t>(datagram.size())});
+  const Refuse echo{.pull_id = pull->pull_id, .timestamp = pull->timestamp};
   const Manifest& manifest = exposed->store->manifest();
   if (pull->slice_bytes > limits_.slice_capacity) {
     Refuse too_large = echo;
@@ -150,6 +222,7 @@ void ExposerEngine::on_pull(TimePoint now, const Peer& peer, std::span<const std
     changed.reason = refusal_for(unchanged.error().code);
     return refuse(now, peer, Validated::yes, changed);
   }
+  announce_unpublished(now, peer, *exposed, *pull);
   enqueue(Request{
       .peer = peer, .arrived = now, .pull = *pull, .store = exposed->store, .observer = exposed->observer});
 }
@@ -176,16 +249,23 @@ void ExposerEngine::answer(Answer answer) {
 
 void ExposerEngine::handle_too_large(TimePoint now, const Train& train) {
   if (train.datagrams().empty()) return;
-  // parse_data() wants a payload behind the header, whatever its bytes are.
-  std::array<std::byte, header_bytes + 1> datagram{};
-  std::copy_n(train.datagrams().front().header.begin(), header_bytes, datagram.begin());
-  const auto data = parse_data(datagram);
-  if (!data) return;  // other answers cannot be made shorter
+  const Train::Datagram& first = train.datagrams().front();
+  std::vector<std::byte> datagram(first.header.begin(), first.header.end());
+  datagram.insert(datagram.end(), first.payload.begin(), first.payload.end());
+  Refuse message{.reason = Refusal::slice_too_large};
+  if (const auto data = parse_data(datagram)) {
+    message.pull_id = data->pull_id;
+    message.timestamp = data->timestamp;
+  } else if (const auto announced = parse_announce(datagram)) {
+    message.pull_id = announced->pull_id;
+    message.timestamp = announced->timestamp;
+  } else {
+    return;  // other answers cannot be made shorter
+  }
   // How long a slice may be is not known: shorter by a quarter every time, down to the least that may be
   // asked for. Below that is said only where the least was too long.
-  const std::size_t failed = train.datagrams().front().payload.size();
+  const std::size_t failed = first.payload.size();
   const std::size_t least = failed > min_slice_bytes ? min_slice_bytes : 0;
-  Refuse message{.pull_id = data->pull_id, .timestamp = data->timestamp, .reason = Refusal::slice_too_large};
   message.value = std::min<std::uint32_t>(fallback_slice_capacity,
                                           static_cast<std::uint32_t>(std::max(failed * 3 / 4, least)));
   refuse(now, train.peer(), Validated::yes, message);
@@ -217,9 +297,15 @@ void ExposerEngine::fill_answer(TimePoint now, Train& train) {
   answers_.pop_front();
   if (auto* const manifest = std::get_if<ManifestAnswer>(&next.message))
     manifest->service_delay = encode_service_delay(now - next.asked);
-  std::array<std::byte, manifest_datagram_bytes> bytes;
-  const std::size_t size =
-      std::visit([&](const auto& message) { return encode(message, bytes); }, next.message);
+  std::array<std::byte, max_announce_bytes> bytes;
+  static_assert(manifest_datagram_bytes <= max_announce_bytes && refuse_bytes <= max_announce_bytes);
+  std::size_t size = 0;
+  if (const auto* const announcement = std::get_if<Announcement>(&next.message))
+    size = encode(announcement->read(encode_service_delay(now - next.asked)), bytes);
+  else if (const auto* const manifest = std::get_if<ManifestAnswer>(&next.message))
+    size = encode(*manifest, bytes);
+  else
+    size = encode(std::get<Refuse>(next.message), bytes);
   seal_datagram(std::span(bytes).first(size));
   train.begin(next.peer, nullptr);
   Train::Datagram& datagram = train.add();

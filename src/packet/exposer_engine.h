@@ -15,6 +15,7 @@
 #include <rgtp/observer.h>
 #include <rgtp/store.h>
 
+#include "packet/announcement.h"
 #include "packet/cookie.h"
 #include "packet/refusal_budget.h"
 #include "packet/request_queue.h"
@@ -25,8 +26,8 @@ namespace rgtp::packet {
 struct ExposerLimits {
   std::size_t waiting_answer_bytes = 1024 * 1024;  // what waiting requests may stand for
   std::size_t blocked_requests = 256;              // that wait for a disk
-  std::size_t waiting_answers = 1024;              // MANIFEST and REFUSE
-  std::size_t remembered_withdrawals = 4096;       // for which pullers are told `withdrawn`, not `unknown`
+  std::size_t waiting_answers = 1024;              // MANIFEST, ANNOUNCE and REFUSE
+  std::size_t remembered_withdrawals = 4096;       // for which pullers are told why, not `unknown`
   std::uint16_t slice_capacity = max_slice_bytes;  // the longest slice that the exposer's own network carries
 };
 
@@ -38,6 +39,7 @@ class ExposerEngine {
 
   // already_exposed where the id is taken.
   [[nodiscard]] Result<void> add(std::shared_ptr<const Store> store, std::shared_ptr<Observer> observer);
+  // Pullers are told that it was withdrawn, or that it was aborted where its store says so now.
   void withdraw(const SurfaceId& id);
 
   void handle_datagram(TimePoint now, const Peer& peer, std::span<const std::byte> datagram);
@@ -67,18 +69,28 @@ class ExposerEngine {
     Peer peer;
     TimePoint asked;
     std::shared_ptr<Observer> observer;
-    std::variant<ManifestAnswer, Refuse> message;
+    std::variant<ManifestAnswer, Announcement, Refuse> message;
   };
 
   void on_hello(TimePoint now, const Peer& peer, std::span<const std::byte> datagram);
   void on_pull(TimePoint now, const Peer& peer, std::span<const std::byte> datagram);
-  void answer_hello(TimePoint now, const Peer& peer, const Hello& hello, const Exposed& exposed);
-  void follow_hello(TimePoint now, const Peer& peer, const Hello& hello, const Exposed& exposed);
+  void on_poll(TimePoint now, const Peer& peer, std::span<const std::byte> datagram);
+  // The surface that a PULL or POLL is about, where cookie, check and id are right; else it was refused, or
+  // dropped.
+  template <class Message>
+  const Exposed* admit(TimePoint now, const Peer& peer, const Message& message,
+                       std::span<const std::byte> datagram);
+  void answer_hello(TimePoint now, const Peer& peer, const Hello& hello, const Exposed& exposed,
+                    const Published& published);
+  void follow_hello(TimePoint now, const Peer& peer, const Hello& hello, const Exposed& exposed,
+                    const Published& published);
   void enqueue(Request request);
   void block(Request request);
   void refuse(TimePoint now, const Peer& peer, RefusalBudget::Validated validated, Refuse refuse);
   const Exposed* find(TimePoint now, const Peer& peer, const SurfaceId& id, std::uint64_t pull_id,
                       std::uint32_t timestamp, RefusalBudget::Validated validated);
+  void announce(TimePoint now, const Peer& peer, const Exposed& exposed, Announcement announcement);
+  void announce_unpublished(TimePoint now, const Peer& peer, const Exposed& exposed, const PullRequest& pull);
   void answer(Answer answer);
   void fill_answer(TimePoint now, Train& train);
   enum class Filled { yes, blocked, failed };
@@ -88,7 +100,7 @@ class ExposerEngine {
   CookieJar cookies_;
   RefusalBudget refusals_;
   std::unordered_map<SurfaceId, Exposed> exposed_;
-  std::deque<SurfaceId> withdrawn_;
+  std::deque<std::pair<SurfaceId, Refusal>> withdrawn_;
   std::deque<Answer> answers_;
   RequestQueue requests_;
   std::deque<Request> blocked_;

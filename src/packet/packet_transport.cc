@@ -68,8 +68,7 @@ class UdpExposure : public Exposure {
     return Locator(Locator::Network{exposer_->host(), exposer_->port(), id_});
   }
   // Pullers ask; nothing is kept of them that could be told.
-  void published(std::uint32_t /*chunks*/) override {}
-  void finished(std::uint64_t /*final_size*/) override {}
+  void on_growth() override {}
 
  private:
   std::shared_ptr<UdpExposer> exposer_;
@@ -106,15 +105,16 @@ class UdpFetch : public Fetch, public Sink, public std::enable_shared_from_this<
   std::optional<Placement> place(ChunkIndex chunk) override { return sink_.place(chunk); }
   ChunkVerdict on_chunk(ChunkIndex chunk) override { return sink_.on_chunk(chunk); }
   ChunkRange wanted() const override { return sink_.wanted(); }
-  void on_end(Result<std::uint64_t> final_size) override {
-    const bool more = !answered_ && !final_size && next_address_ < addresses_.size();
-    if (!more) return sink_.on_end(std::move(final_size));
+  Result<void> on_final_size(std::uint64_t size) override { return sink_.on_final_size(size); }
+  void on_end(Error error) override {
+    const bool more = !answered_ && next_address_ < addresses_.size();
+    if (!more) return sink_.on_end(std::move(error));
     // Not from within the engine, which is about to go.
     (void)state_->loop().post([weak = weak_from_this()] {
       const auto self = weak.lock();
       if (self == nullptr) return;
       self->stop();
-      if (auto tried = self->try_next(); !tried) self->sink_.on_end(fail(std::move(tried).error()));
+      if (auto tried = self->try_next(); !tried) self->sink_.on_end(std::move(tried).error());
     });
   }
   Observer& observer() override { return sink_.observer(); }
@@ -126,7 +126,7 @@ class UdpFetch : public Fetch, public Sink, public std::enable_shared_from_this<
                           state_->loop().now() + state_->idle_timeout(), [this](HostLookup::Addresses found) {
                             if (found) addresses_ = std::move(*found);
                             auto tried = found ? try_next() : Result<void>(fail(found.error()));
-                            if (!tried) sink_.on_end(fail(std::move(tried).error()));
+                            if (!tried) sink_.on_end(std::move(tried).error());
                           });
     if (!started) return fail(std::move(started).error());
     lookup_ = std::move(*started);
@@ -176,11 +176,11 @@ class UdpTransport : public Transport {
   std::shared_ptr<void> attach(EventLoop& loop) override { return state_on(loop); }
 
   Result<std::shared_ptr<Region>> allocate(const Manifest& manifest, const Access& /*access*/) override {
-    return core::HeapRegion::make(manifest.size);
+    return core::HeapRegion::make(manifest.stored_bytes());
   }
 
-  Result<std::unique_ptr<Exposure>> expose(std::shared_ptr<const Store> store, EventLoop& loop,
-                                           std::shared_ptr<Observer> observer) override {
+  Result<std::unique_ptr<Exposure>> expose(std::shared_ptr<const Store> store, const Access& /*access*/,
+                                           EventLoop& loop, std::shared_ptr<Observer> observer) override {
     if (auto usable = check_options(); !usable) return fail(std::move(usable).error());
     auto exposer = state_on(loop)->exposer();
     if (!exposer) return fail(std::move(exposer).error());

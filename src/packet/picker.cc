@@ -9,15 +9,13 @@ namespace rgtp::packet {
 void Picker::begin(const Manifest& manifest, std::uint16_t slice_bytes) {
   manifest_ = &manifest;
   slice_bytes_ = slice_bytes;
-  chunk_ = sink_.wanted().first;
 }
 
 void Picker::cut_anew(std::uint16_t slice_bytes) {
   slice_bytes_ = slice_bytes;
   again_.clear();
   reassembly_.clear();
-  chunk_ = sink_.wanted().first;
-  slice_ = 0;
+  availability_.offer_again();
   slices_ = 0;
 }
 
@@ -32,18 +30,15 @@ void Picker::rebuild() {
 
 bool Picker::find_next() {
   const ChunkRange wanted = sink_.wanted();
-  if (chunk_ < wanted.first) {
-    chunk_ = wanted.first;
-    slices_ = 0;
-  }
-  if (slices_ > 0 && slice_ < slices_) return true;
-  if (slices_ > 0) {
-    ++chunk_.value;
-    slices_ = 0;
-  }
-  for (; wanted.contains(chunk_); ++chunk_.value) {
-    const auto placement = sink_.place(chunk_);
+  // The window may have passed the chunk, or the surface may end before it.
+  const bool is_left = chunk_ < wanted.first || chunk_ >= availability_.end();
+  if (slices_ > 0 && slice_ < slices_ && !is_left) return true;
+  slices_ = 0;
+  while (const auto chunk = availability_.next_fresh(wanted)) {
+    availability_.take(*chunk);
+    const auto placement = sink_.place(*chunk);
     if (!placement) continue;
+    chunk_ = *chunk;
     slice_ = 0;
     slices_ = slices_of(*manifest_, chunk_, slice_bytes_);
     reassembly_.begin(chunk_, *placement, slices_, slice_bytes_);

@@ -1,10 +1,11 @@
 // Which slices to ask for next: first those that are to be asked for again, then on through the wanted chunks
-// in content order.
+// that are available, in content order.
 #pragma once
 
 #include <deque>
 #include <vector>
 
+#include "packet/availability.h"
 #include "packet/reassembly.h"
 #include "packet/wire.h"
 
@@ -12,8 +13,9 @@ namespace rgtp::packet {
 
 class Picker {
  public:
-  // `reassembly` and `sink` outlive the picker.
-  Picker(Reassembly& reassembly, Sink& sink) : reassembly_(reassembly), sink_(sink) {}
+  // All three outlive the picker.
+  Picker(Reassembly& reassembly, Availability& availability, Sink& sink)
+      : reassembly_(reassembly), availability_(availability), sink_(sink) {}
 
   void begin(const Manifest& manifest, std::uint16_t slice_bytes);
   // Chunks not begun are cut like this from now on; those begun begin again.
@@ -43,6 +45,7 @@ class Picker {
   void drop_settled();
 
   Reassembly& reassembly_;
+  Availability& availability_;
   Sink& sink_;
   const Manifest* manifest_ = nullptr;
   std::uint16_t slice_bytes_ = 0;

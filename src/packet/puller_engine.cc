@@ -19,6 +19,10 @@ constexpr Duration retry_cookie_lifetime = 60s;
 constexpr std::uint32_t probe_slices = 4;
 constexpr std::uint32_t black_hole_probes = 3;
 
+std::optional<std::uint64_t> final_size_of(const ManifestAnswer& answer) {
+  return answer.final_size_known ? std::optional(answer.final_size) : std::nullopt;
+}
+
 }  // namespace
 
 PullerEngine::PullerEngine(TimePoint now, const Options& options, Path& path, Sink& sink)
@@ -27,7 +31,7 @@ PullerEngine::PullerEngine(TimePoint now, const Options& options, Path& path, Si
       sink_(sink),
       observer_(sink.observer()),
       endings_(now, options.idle_timeout),
-      picker_(reassembly_, sink),
+      picker_(reassembly_, availability_, sink),
       last_useful_(now) {}
 
 PullerEngine::~PullerEngine() {
@@ -36,7 +40,7 @@ PullerEngine::~PullerEngine() {
 
 void PullerEngine::fail_with(Error error) {
   state_ = State::finished;
-  sink_.on_end(fail(std::move(error)));
+  sink_.on_end(std::move(error));
 }
 
 void PullerEngine::dropped(std::span<const std::byte> datagram) {
@@ -54,9 +58,11 @@ void PullerEngine::handle_datagram(TimePoint now, std::span<const std::byte> dat
   switch (static_cast<Type>(prefix->type)) {
     case Type::data: return on_data(now, datagram);
     case Type::manifest: return on_manifest(now, datagram);
+    case Type::announce: return on_announce(now, datagram);
     case Type::refuse: return on_refuse(now, datagram);
     case Type::hello:
-    case Type::pull: break;
+    case Type::pull:
+    case Type::poll: break;
   }
   dropped(datagram);
 }
@@ -74,30 +80,60 @@ void PullerEngine::on_manifest(TimePoint now, std::span<const std::byte> datagra
     const Duration rtt = elapsed_since(answer->timestamp, now);
     if (rtt > Duration{} && rtt < options_.idle_timeout) path_.rtt().on_sample(rtt);
   }
-  if (state_ != State::greeting) return;
-  // A manifest that cannot be used ends the pull: the check says that it came as it was sent.
-  if (!manifest) return fail_with(manifest.error());
-  begin_fetching(now, *manifest);
+  // What cannot be used ends the pull: the check says that it came as it was sent.
+  if (!manifest) return state_ == State::greeting ? fail_with(manifest.error()) : void();
+  if (state_ == State::greeting) return begin_fetching(now, *manifest, *answer);
+  if (auto taken = availability_.on_manifest(answer->published, final_size_of(*answer)); !taken)
+    return fail_with(std::move(taken).error());
+  tell_final_size();
 }
 
-void PullerEngine::begin_fetching(TimePoint now, const Manifest& manifest) {
+void PullerEngine::begin_fetching(TimePoint now, const Manifest& manifest, const ManifestAnswer& answer) {
   manifest_ = manifest;
   observer_.on_event(event::ManifestReceived{manifest.size, manifest.chunk_count()});
   if (auto taken = sink_.on_manifest(manifest); !taken) {
     state_ = State::finished;
     return;
   }
+  if (auto taken = availability_.begin(manifest, answer.published, final_size_of(answer)); !taken)
+    return fail_with(std::move(taken).error());
+  if (!tell_final_size()) return;
   state_ = State::fetching;
   last_useful_ = now;
   picker_.begin(*manifest_, slice_bytes_for(manifest, path_.slice_capacity()));
-  if (slices_followed_ > 0) log_followed_slices(now);
+  if (slices_followed_ == 0) return;
+  if (availability_.is_complete()) return log_followed_slices(now);
+  // Nothing follows while a surface grows. An answer to another HELLO may have found it finished.
+  asks_.skip(slices_followed_);
+}
+
+bool PullerEngine::tell_final_size() {
+  if (final_size_told_ || !manifest_->size_pending || !availability_.final_size()) return true;
+  final_size_told_ = true;
+  if (auto cut = sink_.on_final_size(*availability_.final_size()); !cut) {
+    state_ = State::finished;
+    return false;
+  }
+  reassembly_.finish_from(availability_.end());
+  return true;
+}
+
+void PullerEngine::on_announce(TimePoint now, std::span<const std::byte> datagram) {
+  const auto announce = parse_announce(datagram);
+  if (state_ != State::fetching || !announce || !check_matches(datagram)) return dropped(datagram);
+  endings_.on_heard(now);
+  const auto news = availability_.on_announce(*announce);
+  if (!news) return fail_with(news.error());
+  if (*news == Availability::News::ignored) return dropped(datagram);
+  poller_.on_announce(*news, path_.rtt().smoothed());
+  tell_final_size();
 }
 
 // The HELLO asked for the surface's first slices under ask numbers from 0 on; now it is known which they are.
 void PullerEngine::log_followed_slices(TimePoint now) {
   PullRequest followed;
   followed.slice_bytes = picker_.slice_bytes();
-  runs_from_beginning(*manifest_, slices_followed_, followed);
+  runs_from_beginning(*manifest_, availability_.end().value, slices_followed_, followed);
   const std::uint32_t count = followed.slices();
   if (count == 0) return;
   asks_.begin_train(path_.on_ask(*hello_sent_, std::uint64_t{count} * path_.ip_bytes(followed.slice_bytes)));
@@ -224,12 +260,17 @@ TimePoint PullerEngine::stuck_at() const {
   return last_useful_ + std::max<Duration>(1s, 8 * path_.rtt().probe_timeout());
 }
 
-// While nothing is wanted nothing can be heard: silence counts from when there is something again.
+PullerEngine::WaitsFor PullerEngine::waits_for() {
+  if (asks_.outstanding() > 0 || picker_.has_more()) return WaitsFor::data;
+  return lacks_announcements() ? WaitsFor::announcements : WaitsFor::nothing;
+}
+
+// While nothing is wanted nothing can be heard: silence counts from when there is something again. Polls are
+// answered, though there may be no data for long.
 void PullerEngine::watch_idleness(TimePoint now) {
-  const bool was_idle = std::exchange(idle_, asks_.outstanding() == 0 && !picker_.has_more());
-  if (!idle_ && !was_idle) return;
-  endings_.on_idle(now);
-  last_useful_ = now;
+  const WaitsFor before = std::exchange(waits_for_, waits_for());
+  if (before != WaitsFor::data || waits_for_ != WaitsFor::data) last_useful_ = now;
+  if (before == WaitsFor::nothing || waits_for_ == WaitsFor::nothing) endings_.on_idle(now);
 }
 
 // The last resort, on a clock of its own: whatever the books say, the bitmap is the truth.
@@ -273,6 +314,7 @@ std::size_t PullerEngine::poll_transmit(TimePoint now, std::span<std::byte> out)
   if (losses_.probe_is_due(now, path_.answer_time(), asks_)) {
     if (const std::size_t size = write_probe(now, out); size > 0) return size;
   }
+  if (now >= poller_.next() && lacks_announcements()) return write_poll(now, out);
   return write_pull(now, out);
 }
 
@@ -297,6 +339,26 @@ std::size_t PullerEngine::write_hello(TimePoint now, std::span<std::byte> out) {
   hello_sent_ = now;
   ++hellos_unanswered_;
   const std::size_t size = encode(hello, out);
+  seal_datagram(out.first(size));
+  observer_.on_event(event::DatagramSent{static_cast<std::uint32_t>(size)});
+  return size;
+}
+
+std::size_t PullerEngine::write_poll(TimePoint now, std::span<std::byte> out) {
+  // No longer than the DATA that the path carries, and than what every path does: nothing would tell that
+  // the answers are too long.
+  const std::size_t longest = header_bytes + std::min(path_.slice_capacity(), fallback_slice_capacity);
+  const Duration rtt = path_.rtt().smoothed();
+  Poll poll;
+  poll.pull_id = options_.pull_id;
+  poll.timestamp = encode_timestamp(now);
+  poll.published = availability_.published();
+  poll.words = poller_.poll(now, rtt, availability_, sink_.wanted(),
+                            static_cast<std::uint16_t>(announce_words_in(longest)));
+  if (path_.rtt().has_sample()) poll.rtt_us = static_cast<std::uint32_t>(rtt / 1us);
+  poll.id = options_.id;
+  poll.cookie = path_.cookie(now);
+  const std::size_t size = encode(poll, out);
   seal_datagram(out.first(size));
   observer_.on_event(event::DatagramSent{static_cast<std::uint32_t>(size)});
   return size;
@@ -361,6 +423,7 @@ TimePoint PullerEngine::poll_timeout(TimePoint now) {
   // Without a cookie nothing can be asked for: the next HELLO brings one.
   if (state_ != State::fetching || path_.cookie(now) == Cookie{}) return next;
   if (const auto loss = losses_.deadline(path_.answer_time(), asks_)) next = std::min(next, *loss);
+  if (lacks_announcements()) next = std::min(next, std::max(now, poller_.next()));
   const bool more = picker_.has_more();
   if (more && path_.window_is_open(picker_.slice_bytes()))
     next = std::min(next, std::max(now, path_.next_ask()));

@@ -1,6 +1,6 @@
 // The puller's half of the protocol for one pull, without socket, clock or thread. It composes the machines
-// that each stand in a file of their own: ask log, loss detector, reassembly, picker, endings; rate, window
-// and cookie belong to the path that it shares with other pulls.
+// that each stand in a file of their own: availability, poller, ask log, loss detector, reassembly, picker,
+// endings; rate, window and cookie belong to the path that it shares with other pulls.
 //
 //     engine.handle_datagram(now, bytes);  engine.handle_unreachable(now);
 //     engine.handle_timeout(now);          at poll_timeout()
@@ -13,6 +13,7 @@
 #include "packet/loss_detector.h"
 #include "packet/path.h"
 #include "packet/picker.h"
+#include "packet/poller.h"
 
 namespace rgtp::packet {
 
@@ -25,7 +26,7 @@ class PullerEngine {
   };
   // The longest datagram that poll_transmit() writes.
   static constexpr std::size_t max_transmit_bytes = pull_base_bytes + max_runs * run_bytes;
-  static_assert(max_transmit_bytes >= hello_bytes);
+  static_assert(max_transmit_bytes >= hello_bytes && max_transmit_bytes >= poll_bytes);
   // How often a chunk may fail verification.
   static constexpr std::uint32_t max_chunk_failures = 8;
 
@@ -48,11 +49,15 @@ class PullerEngine {
 
  private:
   enum class State { greeting, fetching, finished };
+  enum class WaitsFor { nothing, announcements, data };
 
   void on_manifest(TimePoint now, std::span<const std::byte> datagram);
   void on_data(TimePoint now, std::span<const std::byte> datagram);
   void on_refuse(TimePoint now, std::span<const std::byte> datagram);
-  void begin_fetching(TimePoint now, const Manifest& manifest);
+  void on_announce(TimePoint now, std::span<const std::byte> datagram);
+  void begin_fetching(TimePoint now, const Manifest& manifest, const ManifestAnswer& answer);
+  // False where it ended the pull.
+  bool tell_final_size();
   void log_followed_slices(TimePoint now);
   void give_up_outstanding();
   void settle_ask(TimePoint now, const Data& data, std::uint32_t bytes);
@@ -64,6 +69,9 @@ class PullerEngine {
   bool cut_anew(std::uint16_t capacity);
   void rebuild_if_stuck(TimePoint now);
   void watch_idleness(TimePoint now);
+  WaitsFor waits_for();
+  // Chunks are wanted that are not known to be published.
+  bool lacks_announcements() const { return availability_.next_missing(sink_.wanted()).has_value(); }
   TimePoint stuck_at() const;
   void detect_black_hole();
   void fail_with(Error error);
@@ -71,6 +79,7 @@ class PullerEngine {
 
   TimePoint next_hello() const;
   std::size_t write_hello(TimePoint now, std::span<std::byte> out);
+  std::size_t write_poll(TimePoint now, std::span<std::byte> out);
   std::size_t write_pull(TimePoint now, std::span<std::byte> out);
   std::size_t write_probe(TimePoint now, std::span<std::byte> out);
   // Asks for picked_.
@@ -83,6 +92,9 @@ class PullerEngine {
   State state_ = State::greeting;
   std::optional<Manifest> manifest_;
   Endings endings_;
+  Availability availability_;
+  Poller poller_;
+  bool final_size_told_ = false;
   AskLog asks_;
   LossDetector losses_;
   Reassembly reassembly_;
@@ -91,7 +103,7 @@ class PullerEngine {
   std::vector<std::uint64_t> lost_;  // reused
   TimePoint last_useful_;            // when a slice came that was missing, or the wait for one began
   bool data_came_ = false;
-  bool idle_ = false;  // when last looked at
+  WaitsFor waits_for_ = WaitsFor::data;  // when last looked at
 
   // Greeting, and renewal of the cookie.
   std::optional<TimePoint> hello_sent_;

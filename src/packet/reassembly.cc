@@ -53,6 +53,10 @@ std::uint32_t Reassembly::start_over(ChunkIndex chunk) {
   return ++state.failures;
 }
 
+void Reassembly::finish_from(ChunkIndex end) {
+  std::erase_if(chunks_, [&](const auto& entry) { return entry.first >= end.value; });
+}
+
 void Reassembly::append_missing(ChunkIndex chunk, const Chunk& state, std::vector<SliceId>& out) {
   for (std::uint32_t slice = 0; slice < state.slices; ++slice)
     if (!state.has(slice)) out.push_back({chunk, static_cast<std::uint16_t>(slice)});

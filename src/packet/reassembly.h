@@ -25,6 +25,8 @@ class Reassembly {
   void finish(ChunkIndex chunk) { chunks_.erase(chunk.value); }
   // The chunk failed verification: all its slices are missing again. How often that has happened to it.
   std::uint32_t start_over(ChunkIndex chunk);
+  // The surface ends before this chunk: nothing is missing from there on.
+  void finish_from(ChunkIndex end);
   // Forgets everything: chunks will be cut anew.
   void clear() { chunks_.clear(); }
   // Every missing slice, for asking from scratch, in the order of chunks.

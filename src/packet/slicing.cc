@@ -32,12 +32,16 @@ std::uint32_t slices_of(const Manifest& manifest, ChunkIndex chunk, std::uint16_
   return divide_up(stored_bytes(manifest, chunk), slice_bytes);
 }
 
-void runs_from_beginning(const Manifest& manifest, std::uint32_t slices_wanted, PullRequest& pull) {
+std::uint32_t chunks_up_to(std::uint64_t size, std::uint32_t chunk_bytes) {
+  return static_cast<std::uint32_t>(size / chunk_bytes + (size % chunk_bytes != 0 ? 1 : 0));
+}
+
+void runs_from_beginning(const Manifest& manifest, std::uint32_t chunks, std::uint32_t slices_wanted,
+                         PullRequest& pull) {
   std::uint32_t left =
       std::min({slices_wanted, static_cast<std::uint32_t>(max_train_slices),
                 static_cast<std::uint32_t>(max_train_bytes / (pull.slice_bytes + header_bytes))});
-  for (std::uint32_t chunk = 0; chunk < manifest.chunk_count() && left > 0 && pull.run_count < max_runs;
-       ++chunk) {
+  for (std::uint32_t chunk = 0; chunk < chunks && left > 0 && pull.run_count < max_runs; ++chunk) {
     const std::uint32_t count = std::min(left, slices_of(manifest, ChunkIndex{chunk}, pull.slice_bytes));
     pull.runs[pull.run_count++] = Run{ChunkIndex{chunk}, 0, static_cast<std::uint16_t>(count)};
     left -= count;

@@ -105,15 +105,6 @@ void put_source(msghdr& message, int family, const Address& source) {
 
 }  // namespace
 
-Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
-  std::swap(fd_, other.fd_);
-  return *this;
-}
-
-Descriptor::~Descriptor() {
-  if (fd_ >= 0) ::close(fd_);
-}
-
 struct ReceiveBatch::Memory {
   std::vector<std::byte> bytes = std::vector<std::byte>(datagrams * buffer_bytes);
   std::array<mmsghdr, datagrams> messages{};
@@ -127,7 +118,7 @@ ReceiveBatch::~ReceiveBatch() = default;
 
 Result<UdpSocket> UdpSocket::open(const Address& address, std::uint32_t receive_buffer_bytes) {
   const int family = address.is_v4() ? AF_INET : AF_INET6;
-  Descriptor descriptor(socket(family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  core::Descriptor descriptor(socket(family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   const int fd = descriptor.get();
   if (fd < 0) {
     const int error = errno;

@@ -6,23 +6,11 @@
 #include <memory>
 #include <string>
 
+#include "core/descriptor.h"
 #include "packet/slicing.h"
 #include "packet/train.h"
 
 namespace rgtp::packet {
-
-// A file descriptor that is closed with its owner.
-class Descriptor {
- public:
-  explicit Descriptor(int fd = -1) : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept;
-  ~Descriptor();
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 // Buffers for one batch of received datagrams, shared by all sockets of a loop.
 class ReceiveBatch {
@@ -70,11 +58,11 @@ class UdpSocket {
   IoStatus send(std::span<const std::byte> datagram);
 
  private:
-  UdpSocket(Descriptor descriptor, int family) : descriptor_(std::move(descriptor)), family_(family) {}
+  UdpSocket(core::Descriptor descriptor, int family) : descriptor_(std::move(descriptor)), family_(family) {}
 
   static Result<UdpSocket> open(const Address& address, std::uint32_t receive_buffer_bytes);
 
-  Descriptor descriptor_;
+  core::Descriptor descriptor_;
   int family_;
 };
 

@@ -35,6 +35,16 @@ std::optional<ByteReader> open(std::span<const std::byte> datagram, Type type, s
   return ByteReader(datagram.subspan(prefix_bytes));
 }
 
+// What ends a surface comes with the flag that says so.
+bool ends_agree(bool known, std::uint64_t size, const std::array<std::byte, end_tag_bytes>& tag) {
+  return known || (size == 0 && tag == std::array<std::byte, end_tag_bytes>{});
+}
+
+// As many words as one ANNOUNCE carries, of the largest surface at most.
+bool are_words(const WordRange& words) {
+  return words.count >= 1 && words.count <= max_announce_words && words.end() <= max_surface_words;
+}
+
 std::uint64_t pull_id_of(std::span<const std::byte> datagram) {
   ByteReader reader(datagram.subspan(8, 8));
   return reader.get<std::uint64_t>();
@@ -67,6 +77,11 @@ std::uint32_t encode_timestamp(TimePoint now) {
 
 Duration elapsed_since(std::uint32_t timestamp, TimePoint now) {
   return std::chrono::microseconds(static_cast<std::int32_t>(encode_timestamp(now) - timestamp));
+}
+
+std::uint32_t announce_words_in(std::size_t datagram_bytes) {
+  const std::size_t room = std::max(datagram_bytes, announce_base_bytes + word_bytes) - announce_base_bytes;
+  return static_cast<std::uint32_t>(std::min(room / word_bytes, max_announce_words));
 }
 
 std::size_t encode(const Hello& hello, std::span<std::byte> out) {
@@ -116,6 +131,38 @@ std::size_t encode(const PullRequest& request, std::span<std::byte> out) {
     writer.put(run.first);
     writer.put(run.count);
   }
+  return writer.used();
+}
+
+std::size_t encode(const Poll& poll, std::span<std::byte> out) {
+  ByteWriter writer(out);
+  put_prefix(writer, Type::poll, poll.pull_id);
+  writer.put(poll.timestamp);
+  writer.put(poll.published);
+  writer.put(poll.words.first);
+  writer.put(poll.words.count);
+  writer.put(poll.rtt_us);
+  writer.put_bytes(poll.id.bytes);
+  writer.put_bytes(poll.cookie);
+  assert(writer.used() == poll_bytes);
+  return writer.used();
+}
+
+std::size_t encode(const Announce& announce, std::span<std::byte> out) {
+  ByteWriter writer(out);
+  put_prefix(writer, Type::announce, announce.pull_id);
+  writer.put(announce.timestamp);
+  writer.put(announce.service_delay);
+  writer.put(announce.final_size_known ? flag_final_size_known : std::uint16_t{0});
+  writer.put(announce.published_from);
+  writer.put(announce.published_to);
+  writer.put(announce.final_size);
+  writer.put_bytes(announce.end_tag);
+  writer.put(announce.words.first);
+  writer.put(announce.words.count);
+  writer.put_zeros(4);
+  assert(writer.used() == announce_base_bytes);
+  for (const std::uint64_t word : announce.bits()) writer.put(word);
   return writer.used();
 }
 
@@ -210,9 +257,7 @@ std::optional<ManifestAnswer> parse_manifest_answer(std::span<const std::byte> d
   reader->get_into(answer.cookie);
   reader->get_into(answer.manifest);
   if (!reader->ok() || (flags & ~flag_final_size_known) != 0) return std::nullopt;
-  // What ends a surface comes with the flag that says so.
-  if (!answer.final_size_known && (answer.final_size != 0 || answer.end_tag != ManifestAnswer().end_tag))
-    return std::nullopt;
+  if (!ends_agree(answer.final_size_known, answer.final_size, answer.end_tag)) return std::nullopt;
   return answer;
 }
 
@@ -244,6 +289,48 @@ std::optional<PullRequest> parse_pull(std::span<const std::byte> datagram) {
       slices * (request.slice_bytes + header_bytes) > max_train_bytes)
     return std::nullopt;
   return request;
+}
+
+std::optional<Poll> parse_poll(std::span<const std::byte> datagram) {
+  auto reader = open(datagram, Type::poll, poll_bytes, poll_bytes);
+  if (!reader) return std::nullopt;
+  Poll poll;
+  poll.pull_id = pull_id_of(datagram);
+  poll.timestamp = reader->get<std::uint32_t>();
+  poll.published = reader->get<std::uint32_t>();
+  poll.words.first = reader->get<std::uint16_t>();
+  poll.words.count = reader->get<std::uint16_t>();
+  poll.rtt_us = reader->get<std::uint32_t>();
+  reader->get_into(poll.id.bytes);
+  reader->get_into(poll.cookie);
+  if (!reader->ok() || poll.published > Manifest::max_chunks || !are_words(poll.words)) return std::nullopt;
+  return poll;
+}
+
+std::optional<Announce> parse_announce(std::span<const std::byte> datagram) {
+  auto reader = open(datagram, Type::announce, announce_base_bytes + word_bytes, max_announce_bytes);
+  if (!reader) return std::nullopt;
+  Announce announce;
+  announce.pull_id = pull_id_of(datagram);
+  announce.timestamp = reader->get<std::uint32_t>();
+  announce.service_delay = reader->get<std::uint16_t>();
+  const auto flags = reader->get<std::uint16_t>();
+  announce.final_size_known = (flags & flag_final_size_known) != 0;
+  announce.published_from = reader->get<std::uint32_t>();
+  announce.published_to = reader->get<std::uint32_t>();
+  announce.final_size = reader->get<std::uint64_t>();
+  reader->get_into(announce.end_tag);
+  announce.words.first = reader->get<std::uint16_t>();
+  announce.words.count = reader->get<std::uint16_t>();
+  reader->expect_zeros(4);
+  if (!reader->ok() || (flags & ~flag_final_size_known) != 0 || !are_words(announce.words) ||
+      reader->left() != announce.words.count * word_bytes)
+    return std::nullopt;
+  if (announce.published_from > announce.published_to || announce.published_to > Manifest::max_chunks ||
+      !ends_agree(announce.final_size_known, announce.final_size, announce.end_tag))
+    return std::nullopt;
+  for (std::size_t i = 0; i < announce.words.count; ++i) announce.bitmap[i] = reader->get<std::uint64_t>();
+  return announce;
 }
 
 std::optional<Refuse> parse_refuse(std::span<const std::byte> datagram) {

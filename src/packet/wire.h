@@ -45,8 +45,27 @@ inline constexpr std::size_t refuse_bytes = 48;
 static_assert(refuse_bytes <= pull_base_bytes + run_bytes && refuse_bytes <= hello_bytes);
 static_assert(hello_bytes == 376);
 
-// 5 and 6 are POLL and ANNOUNCE, for surfaces that grow.
-enum class Type : std::uint8_t { hello = 1, manifest = 2, pull = 3, data = 4, refuse = 7 };
+// A word is 64 chunks: its lowest bit is the first of them.
+inline constexpr std::uint32_t word_chunks = 64;
+inline constexpr std::uint32_t max_surface_words = Manifest::max_chunks / word_chunks;
+static_assert(max_surface_words <= 65535, "word numbers have 16 bits");
+inline constexpr std::size_t poll_bytes = 64;
+static_assert(refuse_bytes <= poll_bytes);
+inline constexpr std::size_t announce_base_bytes = 64;
+inline constexpr std::size_t word_bytes = 8;
+inline constexpr std::size_t max_announce_bytes = 1200;
+inline constexpr std::size_t max_announce_words = (max_announce_bytes - announce_base_bytes) / word_bytes;
+static_assert(max_announce_words == 142);
+
+enum class Type : std::uint8_t {
+  hello = 1,
+  manifest = 2,
+  pull = 3,
+  data = 4,
+  poll = 5,
+  announce = 6,
+  refuse = 7,
+};
 
 using Cookie = std::array<std::byte, cookie_bytes>;
 
@@ -99,6 +118,43 @@ struct PullRequest {
   std::uint32_t slices() const;
 };
 
+// Words first to first + count - 1 of a surface's bitmap.
+struct WordRange {
+  std::uint16_t first = 0;
+  std::uint16_t count = 0;
+
+  std::uint32_t end() const { return std::uint32_t{first} + count; }
+  friend bool operator==(const WordRange&, const WordRange&) = default;
+};
+
+// What has been published since, as far as these words tell?
+struct Poll {
+  std::uint64_t pull_id = 0;
+  std::uint32_t timestamp = 0;
+  std::uint32_t published = 0;  // how many chunks the puller knows to be published
+  WordRange words;
+  std::uint32_t rtt_us = 0;  // the puller's round-trip time, 0 where it has none
+  SurfaceId id;
+  Cookie cookie{};
+  friend bool operator==(const Poll&, const Poll&) = default;
+};
+
+struct Announce {
+  std::uint64_t pull_id = 0;
+  std::uint32_t timestamp = 0;  // of the POLL or PULL
+  std::uint16_t service_delay = 0;
+  bool final_size_known = false;
+  std::uint32_t published_from = 0;  // as the POLL had it, 0 where a PULL was answered
+  std::uint32_t published_to = 0;
+  std::uint64_t final_size = 0;
+  std::array<std::byte, end_tag_bytes> end_tag{};  // zero unless sealed
+  WordRange words;
+  std::array<std::uint64_t, max_announce_words> bitmap{};  // of `words`; zero behind them
+
+  std::span<const std::uint64_t> bits() const { return {bitmap.data(), words.count}; }
+  friend bool operator==(const Announce&, const Announce&) = default;
+};
+
 struct Data {
   std::uint64_t pull_id = 0;
   std::uint32_t ask = 0;
@@ -140,10 +196,15 @@ std::uint32_t encode_timestamp(TimePoint now);
 // The time that has passed since an echoed timestamp: right for up to 35 minutes.
 Duration elapsed_since(std::uint32_t timestamp, TimePoint now);
 
+// How many words an ANNOUNCE of so many bytes tells of: at least 1.
+std::uint32_t announce_words_in(std::size_t datagram_bytes);
+
 // Each writes its datagram without the check and returns the length. `out` is long enough.
 std::size_t encode(const Hello& hello, std::span<std::byte> out);
 std::size_t encode(const ManifestAnswer& answer, std::span<std::byte> out);
 std::size_t encode(const PullRequest& request, std::span<std::byte> out);
+std::size_t encode(const Poll& poll, std::span<std::byte> out);
+std::size_t encode(const Announce& announce, std::span<std::byte> out);
 std::size_t encode(const Refuse& refuse, std::span<std::byte> out);
 // DATA's header alone: header_bytes.
 std::size_t encode(const Data& data, std::span<std::byte> out);
@@ -166,6 +227,8 @@ std::optional<Prefix> parse_prefix(std::span<const std::byte> datagram);
 std::optional<Hello> parse_hello(std::span<const std::byte> datagram);
 std::optional<ManifestAnswer> parse_manifest_answer(std::span<const std::byte> datagram);
 std::optional<PullRequest> parse_pull(std::span<const std::byte> datagram);
+std::optional<Poll> parse_poll(std::span<const std::byte> datagram);
+std::optional<Announce> parse_announce(std::span<const std::byte> datagram);
 std::optional<Refuse> parse_refuse(std::span<const std::byte> datagram);
 // The payload is what follows header_bytes.
 std::optional<Data> parse_data(std::span<const std::byte> datagram);

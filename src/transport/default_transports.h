@@ -4,13 +4,13 @@
 #include <memory>
 #include <vector>
 
-#include <rgtp/log.h>
-#include <rgtp/transport.h>
+#include <rgtp/exposer.h>
+#include <rgtp/puller.h>
 
 namespace rgtp::transport {
 
-// In the order of Route::automatic(); `given` where the user gave any.
-std::vector<std::shared_ptr<Transport>> transports_or_default(std::vector<std::shared_ptr<Transport>> given,
-                                                              const Log& log);
+// In the order of Route::automatic(), nearest first; the user's own where there are any.
+std::vector<std::shared_ptr<Transport>> transports_of(const ExposerOptions& options);
+std::vector<std::shared_ptr<Transport>> transports_of(const PullerOptions& options);
 
 }  // namespace rgtp::transport

@@ -1,9 +1,10 @@
 #include "transport/expose_job.h"
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
-#include "shm/mapped_file.h"
+#include "shm/source_file.h"
 
 namespace rgtp::transport {
 
@@ -22,6 +23,11 @@ ExposeJob::ExposeJob(std::shared_ptr<ExposerCore> core, std::weak_ptr<EventLoop>
       options_(std::move(options)),
       pending_(std::move(pending)) {}
 
+// Nobody took the surface: the Exposer or the loop went, or its name could not be had.
+ExposeJob::~ExposeJob() {
+  if (exposed_ != nullptr) exposed_->withdraw();
+}
+
 template <class Work, class Then>
 void ExposeJob::on_worker(Work work, Then then) {
   auto result = std::make_shared<Result<void>>();
@@ -33,10 +39,9 @@ void ExposeJob::on_worker(Work work, Then then) {
 }
 
 void ExposeJob::start() {
-  core_->attach();
   closing_ = core_->loop().on_closing([weak = weak_from_this()] {
     if (const auto self = weak.lock())
-      self->finish(fail(Errc::closed, "the event loop was closed while the surface was being prepared"));
+      self->end(fail(Errc::closed, "the event loop was closed while the surface was being prepared"));
   });
   on_worker([this] { return open_source(); },
             [this](Result<void> opened) { on_source_opened(std::move(opened)); });
@@ -44,26 +49,24 @@ void ExposeJob::start() {
 
 Result<void> ExposeJob::open_source() {
   if (const auto* memory = std::get_if<Source::Memory>(&source_.what()))
-    return make_manifest(memory->bytes.size(), options_.name);
+    return set_manifest(memory->bytes.size(), options_.name);
   const auto& path = std::get<Source::File>(source_.what()).path;
   auto file = shm::SourceFile::open(path);
   if (!file) return fail(std::move(file).error());
   region_ = *file;
-  return make_manifest((*file)->size(), options_.name.empty() ? path.filename().string() : options_.name);
+  return set_manifest((*file)->size(), options_.name.empty() ? path.filename().string() : options_.name);
 }
 
-Result<void> ExposeJob::make_manifest(std::uint64_t size, std::string name) {
-  auto made = Manifest::make(size, std::move(name));
+Result<void> ExposeJob::set_manifest(std::uint64_t size, std::string name) {
+  auto made = make_manifest(size, std::move(name), options_.chunk_bytes);
   if (!made) return fail(std::move(made).error());
   manifest_ = std::move(*made);
-  if (options_.chunk_bytes == 0) return {};
-  manifest_.chunk_bytes = options_.chunk_bytes;
-  return manifest_.validate();
+  return {};
 }
 
 void ExposeJob::on_source_opened(Result<void> opened) {
   if (opened && region_ == nullptr) {
-    auto allocated = core_->allocate(manifest_, options_.route);
+    auto allocated = core_->allocate(manifest_, options_);
     if (allocated)
       region_ = std::move(*allocated);
     else
@@ -104,15 +107,28 @@ Result<void> ExposeJob::tag_piece(std::uint32_t first_chunk, std::uint32_t end_c
         return fail(std::move(read).error());
       bytes = part;
     }
-    store_->publish(chunk, core::chunk_tag(chunk, bytes));
+    (void)store_->publish(chunk, core::chunk_tag(chunk, bytes));
   }
   return {};
 }
 
 void ExposeJob::finish(Result<void> result) {
+  if (!result) return end(std::move(result));
+  store_->end(SurfaceState::finished);
+  auto exposed = core_->offer(store_, options_);
+  if (!exposed) return end(fail(std::move(exposed).error()));
+  exposed_ = std::move(*exposed);
+  if (options_.local_name.empty()) return end({});
+  on_worker([this] { return exposed_->take_local_name(options_.local_name); },
+            [this](Result<void> taken) { end(std::move(taken)); });
+}
+
+void ExposeJob::end(Result<void> result) {
   closing_.reset();
-  if (!result) return pending_->resolve(fail(std::move(result).error()));
-  core_->hand_over(loop_, store_, options_.route, *pending_);
+  if (result)
+    core_->hand_over(loop_, std::exchange(exposed_, nullptr), *pending_);
+  else
+    pending_->resolve(fail(std::move(result).error()));
 }
 
 }  // namespace rgtp::transport

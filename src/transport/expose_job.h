@@ -14,7 +14,11 @@ class ExposeJob : public std::enable_shared_from_this<ExposeJob> {
   ExposeJob(std::shared_ptr<ExposerCore> core, std::weak_ptr<EventLoop> loop, Source source,
             ExposeOptions options, std::shared_ptr<detail::PendingState<Surface>> pending);
 
-  // Loop's thread.
+  ~ExposeJob();
+  ExposeJob(const ExposeJob&) = delete;
+  ExposeJob& operator=(const ExposeJob&) = delete;
+
+  // Loop's thread, on which it ends too.
   void start();
 
  private:
@@ -22,9 +26,10 @@ class ExposeJob : public std::enable_shared_from_this<ExposeJob> {
   void on_source_opened(Result<void> opened);
   void next_piece();
   void finish(Result<void> result);
+  void end(Result<void> result);
   // On a worker.
   Result<void> open_source();
-  Result<void> make_manifest(std::uint64_t size, std::string name);
+  Result<void> set_manifest(std::uint64_t size, std::string name);
   Result<void> tag_piece(std::uint32_t first_chunk, std::uint32_t end_chunk);
 
   // Runs `work` on a worker and `then` with its result on the loop, unless the exposer or the loop went
@@ -40,8 +45,9 @@ class ExposeJob : public std::enable_shared_from_this<ExposeJob> {
   Manifest manifest_;
   std::shared_ptr<Region> region_;  // a file's from the start, memory once it is allocated
   std::shared_ptr<core::SurfaceStore> store_;
-  std::uint32_t tagged_ = 0;       // chunks
-  std::shared_ptr<void> closing_;  // until it is finished
+  std::shared_ptr<ExposedSurface> exposed_;  // until somebody takes it
+  std::uint32_t tagged_ = 0;                 // chunks
+  std::shared_ptr<void> closing_;            // until it is finished
 };
 
 }  // namespace rgtp::transport

@@ -1,6 +1,8 @@
-// Exposer and Surface, and the core behind them.
+// Exposer, Surface and SurfaceWriter, and the core behind them.
 #include <algorithm>
 #include <cstring>
+#include <future>
+#include <utility>
 
 #include <rgtp/exposer.h>
 
@@ -10,6 +12,14 @@
 namespace rgtp {
 
 namespace transport {
+
+Result<Manifest> make_manifest(std::uint64_t size, std::string name, std::uint32_t chunk_bytes) {
+  auto manifest = Manifest::make(size, std::move(name));
+  if (!manifest || chunk_bytes == 0) return manifest;
+  manifest->chunk_bytes = chunk_bytes;
+  if (auto valid = manifest->validate(); !valid) return fail(std::move(valid).error());
+  return manifest;
+}
 
 Pending<Surface> ExposerCore::expose(const std::shared_ptr<EventLoop>& loop, Source source,
                                      ExposeOptions options) {
@@ -35,37 +45,88 @@ bool ExposerCore::is_closed() const {
   return closed_;
 }
 
-Result<std::shared_ptr<Region>> ExposerCore::allocate(const Manifest& manifest, const Route& route) {
-  for (const auto& transport : transports())
-    if (route.allows(transport->name())) return transport->allocate(manifest, Access::owner());
-  return fail(Errc::no_route, "this exposer has no transport called '" + route.to_string() + "'");
+Result<std::vector<Transport*>> ExposerCore::offering(const ExposeOptions& options) const {
+  std::vector<Transport*> offering;
+  for (const auto& transport : transports()) {
+    if (!options.route.allows(transport->name())) continue;
+    // Whoever is refused by an access that was given would fetch the same bytes by packets.
+    if (options.access && options.route.is_automatic() && !transport->enforces_access()) continue;
+    offering.push_back(transport.get());
+  }
+  if (!offering.empty()) return offering;
+  return fail(Errc::no_route,
+              options.access && options.route.is_automatic()
+                  ? "no transport of this exposer can keep to an access: name a route"
+                  : "this exposer has no transport called '" + options.route.to_string() + "'");
 }
 
-void ExposerCore::hand_over(const std::weak_ptr<EventLoop>& loop, std::shared_ptr<core::SurfaceStore> store,
-                            const Route& route, detail::PendingState<Surface>& pending) {
+Result<std::shared_ptr<Region>> ExposerCore::allocate(const Manifest& manifest,
+                                                      const ExposeOptions& options) {
+  auto transports = offering(options);
+  if (!transports) return fail(std::move(transports).error());
+  return transports->front()->allocate(manifest, options.access.value_or(Access::owner()));
+}
+
+void ExposerCore::hand_over(const std::weak_ptr<EventLoop>& loop, std::shared_ptr<ExposedSurface> exposed,
+                            detail::PendingState<Surface>& pending) {
   const std::lock_guard handing_over(mutex_);
-  if (closed_) return;
-  if (auto held = loop.lock()) pending.resolve(offer(std::move(held), std::move(store), route));
+  auto held = closed_ ? nullptr : loop.lock();
+  if (held == nullptr) return exposed->withdraw();
+  pending.resolve(Surface(std::move(held), shared_from_this(), std::move(exposed)));
 }
 
-Result<Surface> ExposerCore::offer(std::shared_ptr<EventLoop> loop, std::shared_ptr<core::SurfaceStore> store,
-                                   const Route& route) {
+Result<std::shared_ptr<ExposedSurface>> ExposerCore::offer(std::shared_ptr<core::SurfaceStore> store,
+                                                           const ExposeOptions& options) {
+  auto transports = offering(options);
+  if (!transports) return fail(std::move(transports).error());
   auto counters = std::make_shared<core::Counters>();
   std::vector<std::unique_ptr<Exposure>> exposures;
-  for (const auto& transport : transports()) {
-    if (!route.allows(transport->name())) continue;
-    auto exposure = transport->expose(store, this->loop(), counters);
+  const Access access = options.access.value_or(Access::owner());
+  for (Transport* const transport : *transports) {
+    if (options.access && !transport->enforces_access())
+      log(LogLevel::warning,
+          "the surface's access governs memory alone: whoever has its locator can pull it by " +
+              std::string(transport->name()));
+    auto exposure = transport->expose(store, access, this->loop(), counters);
     if (!exposure) return fail(std::move(exposure).error());
     exposures.push_back(std::move(*exposure));
   }
-  if (exposures.empty())
-    return fail(Errc::no_route, "this exposer has no transport called '" + route.to_string() + "'");
-  // Transports are given nearest first: the last one's locator reaches furthest.
-  Locator locator = exposures.back()->locator();
-  auto surface = std::make_shared<ExposedSurface>(std::move(store), std::move(counters), std::move(locator),
+  auto surface = std::make_shared<ExposedSurface>(this->loop(), std::move(store), std::move(counters),
                                                   std::move(exposures));
-  ExposedSurface::withdraw_with(this->loop(), surface);
-  return Surface(std::move(loop), shared_from_this(), std::move(surface));
+  ExposedSurface::withdraw_with_loop(surface);
+  return surface;
+}
+
+Result<SurfaceWriter> ExposerCore::begin(const std::shared_ptr<EventLoop>& loop, WriterOptions options) {
+  Result<std::shared_ptr<ExposedSurface>> begun = fail(Errc::closed, "the event loop is closed");
+  if (this->loop().on_loop_thread()) {
+    begun = begin_on_loop(options);
+  } else {
+    std::promise<void> done;
+    auto posted = this->loop().post([&] {
+      begun = begin_on_loop(options);
+      done.set_value();
+    });
+    if (posted) done.get_future().wait();
+  }
+  if (!begun) return fail(std::move(begun).error());
+  Surface surface(loop, shared_from_this(), *begun);
+  if (auto taken = (*begun)->take_local_name(options.expose.local_name); !taken)
+    return fail(std::move(taken).error());
+  return SurfaceWriter(std::move(surface));
+}
+
+Result<std::shared_ptr<ExposedSurface>> ExposerCore::begin_on_loop(const WriterOptions& options) {
+  if (options.size.has_value() == options.capacity.has_value())
+    return fail(Errc::invalid_argument, "begin() wants either a size or a capacity");
+  auto manifest = make_manifest(options.size ? *options.size : *options.capacity, options.expose.name,
+                                options.expose.chunk_bytes);
+  if (!manifest) return fail(std::move(manifest).error());
+  manifest->size_pending = options.capacity.has_value();
+  bind_to_loop();
+  auto region = allocate(*manifest, options.expose);
+  if (!region) return fail(std::move(region).error());
+  return offer(std::make_shared<core::SurfaceStore>(*manifest, std::move(*region)), options.expose);
 }
 
 }  // namespace transport
@@ -101,6 +162,38 @@ void Surface::withdraw() {
   if (surface_ != nullptr) (void)loop_->post([surface = std::move(surface_)] { surface->withdraw(); });
 }
 
+SurfaceWriter::SurfaceWriter(Surface surface) : surface_(std::move(surface)) {}
+SurfaceWriter::SurfaceWriter(SurfaceWriter&& other) noexcept
+    : surface_(std::exchange(other.surface_, std::nullopt)) {}
+SurfaceWriter& SurfaceWriter::operator=(SurfaceWriter&& other) noexcept {
+  if (this == &other) return *this;
+  abort();
+  surface_ = std::exchange(other.surface_, std::nullopt);
+  return *this;
+}
+SurfaceWriter::~SurfaceWriter() { abort(); }
+
+void SurfaceWriter::abort() {
+  if (surface_) surface_->surface_->abort();
+  surface_.reset();
+}
+
+const Locator& SurfaceWriter::locator() const { return surface_->locator(); }
+const Manifest& SurfaceWriter::manifest() const { return surface_->manifest(); }
+Stats SurfaceWriter::stats() const { return surface_->stats(); }
+Result<std::span<std::byte>> SurfaceWriter::loan(ChunkIndex chunk) { return surface_->surface_->loan(chunk); }
+Result<void> SurfaceWriter::publish(ChunkIndex chunk) { return surface_->surface_->publish(chunk); }
+
+Result<Surface> SurfaceWriter::finish() && {
+  if (auto finished = surface_->surface_->finish(std::nullopt); !finished)
+    return fail(std::move(finished).error());
+  return *std::exchange(surface_, std::nullopt);
+}
+Result<Surface> SurfaceWriter::finish(std::uint64_t size) && {
+  if (auto finished = surface_->surface_->finish(size); !finished) return fail(std::move(finished).error());
+  return *std::exchange(surface_, std::nullopt);
+}
+
 const Locator& Surface::locator() const { return surface_->locator(); }
 const Manifest& Surface::manifest() const { return surface_->manifest(); }
 Stats Surface::stats() const { return surface_->stats(); }
@@ -128,6 +221,10 @@ Exposer::~Exposer() { close(); }
 
 void Exposer::close() {
   if (core_ != nullptr) core_->close();
+}
+
+Result<SurfaceWriter> Exposer::begin(WriterOptions options) {
+  return core_->begin(loop_, std::move(options));
 }
 
 Pending<Surface> Exposer::expose(Source source, ExposeOptions options) {

@@ -7,43 +7,14 @@
 
 #include <rgtp/exposer.h>
 
-#include "core/counters.h"
-#include "core/surface_store.h"
+#include "transport/exposed_surface.h"
 #include "transport/handle_core.h"
 #include "transport/pending_list.h"
 
 namespace rgtp::transport {
 
-// One surface being offered. Made on the loop's thread; what is const may be read from any.
-class ExposedSurface {
- public:
-  ExposedSurface(std::shared_ptr<core::SurfaceStore> store, std::shared_ptr<core::Counters> counters,
-                 Locator locator, std::vector<std::unique_ptr<Exposure>> exposures)
-      : store_(std::move(store)),
-        counters_(std::move(counters)),
-        locator_(std::move(locator)),
-        exposures_(std::move(exposures)) {}
-
-  const Manifest& manifest() const { return store_->manifest(); }
-  const Locator& locator() const { return locator_; }
-  Stats stats() const { return counters_->snapshot(); }
-  // Loop's thread. Withdraws when the loop closes; until then the loop keeps it alive, and withdraw() ends
-  // that.
-  static void withdraw_with(EventLoop& loop, const std::shared_ptr<ExposedSurface>& surface) {
-    surface->closing_ = loop.on_closing([surface] { surface->withdraw(); });
-  }
-  void withdraw() {
-    exposures_.clear();
-    closing_.reset();
-  }
-
- private:
-  const std::shared_ptr<core::SurfaceStore> store_;
-  const std::shared_ptr<core::Counters> counters_;
-  const Locator locator_;
-  std::vector<std::unique_ptr<Exposure>> exposures_;
-  std::shared_ptr<void> closing_;
-};
+// Manifest::make() with chunks of `chunk_bytes`, unless that is 0.
+[[nodiscard]] Result<Manifest> make_manifest(std::uint64_t size, std::string name, std::uint32_t chunk_bytes);
 
 class ExposerCore : public HandleCore, public std::enable_shared_from_this<ExposerCore> {
  public:
@@ -55,17 +26,23 @@ class ExposerCore : public HandleCore, public std::enable_shared_from_this<Expos
   void close();
   bool is_closed() const;
 
-  // Loop's thread: offers a finished store on every transport that the route allows, and hands the Surface
-  // over, unless the Exposer went. While it holds the loop the Exposer stays, so that the loop's last holder
-  // is a handle of the user's and never this very thread, which could not be joined then.
-  void hand_over(const std::weak_ptr<EventLoop>& loop, std::shared_ptr<core::SurfaceStore> store,
-                 const Route& route, detail::PendingState<Surface>& pending);
-  // The transport that provides memory.
-  [[nodiscard]] Result<std::shared_ptr<Region>> allocate(const Manifest& manifest, const Route& route);
+  // Loop's thread: offers a finished store on every transport that the route allows.
+  [[nodiscard]] Result<std::shared_ptr<ExposedSurface>> offer(std::shared_ptr<core::SurfaceStore> store,
+                                                              const ExposeOptions& options);
+  // Loop's thread: hands the Surface over, or withdraws it where the Exposer went. While it holds the loop
+  // the Exposer stays, so that the loop's last holder is a handle of the user's and never this very thread,
+  // which could not be joined then.
+  void hand_over(const std::weak_ptr<EventLoop>& loop, std::shared_ptr<ExposedSurface> exposed,
+                 detail::PendingState<Surface>& pending);
+  // Memory from the first transport that offers the surface. Loop's thread.
+  [[nodiscard]] Result<std::shared_ptr<Region>> allocate(const Manifest& manifest,
+                                                         const ExposeOptions& options);
+  // Any thread, as Exposer::begin().
+  [[nodiscard]] Result<SurfaceWriter> begin(const std::shared_ptr<EventLoop>& loop, WriterOptions options);
 
  private:
-  [[nodiscard]] Result<Surface> offer(std::shared_ptr<EventLoop> loop,
-                                      std::shared_ptr<core::SurfaceStore> store, const Route& route);
+  [[nodiscard]] Result<std::vector<Transport*>> offering(const ExposeOptions& options) const;
+  [[nodiscard]] Result<std::shared_ptr<ExposedSurface>> begin_on_loop(const WriterOptions& options);
 
   const std::shared_ptr<detail::CallbackGate> gate_ = std::make_shared<detail::CallbackGate>();
   PendingList<Surface> pending_;

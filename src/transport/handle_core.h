@@ -14,22 +14,28 @@ namespace rgtp::transport {
 
 class HandleCore {
  public:
-  HandleCore(EventLoop& loop, std::vector<std::shared_ptr<Transport>> transports)
-      : loop_(loop), transports_(std::move(transports)) {}
+  HandleCore(EventLoop& loop, std::vector<std::shared_ptr<Transport>> transports, Log log)
+      : loop_(loop), transports_(std::move(transports)), log_(std::move(log)) {
+    for (const auto& transport : transports_) attachments_->push_back(transport->attach(loop_));
+  }
 
   EventLoop& loop() { return loop_; }
   const std::vector<std::shared_ptr<Transport>>& transports() const { return transports_; }
 
-  // Loop's thread: before the first use of a transport there.
-  void attach() {
-    if (closing_ != nullptr) return;
-    for (const auto& transport : transports_) attachments_->push_back(transport->attach(loop_));
-    closing_ = loop_.on_closing([attachments = attachments_] { attachments->clear(); });
+  void log(LogLevel level, std::string_view line) const {
+    if (log_) log_(level, line);
+  }
+
+  // Loop's thread, before the first use of a transport there.
+  void bind_to_loop() {
+    if (closing_ == nullptr)
+      closing_ = loop_.on_closing([attachments = attachments_] { attachments->clear(); });
   }
 
  private:
   EventLoop& loop_;
   std::vector<std::shared_ptr<Transport>> transports_;
+  const Log log_;
   // Shared with the loop, so that they go on its thread whoever closes it.
   const std::shared_ptr<std::vector<std::shared_ptr<void>>> attachments_ =
       std::make_shared<std::vector<std::shared_ptr<void>>>();
@@ -60,8 +66,10 @@ template <class Core, class Options>
     if (!spawned) return fail(std::move(spawned).error());
     loop = std::move(*spawned);
   }
-  auto transports = transports_or_default(std::move(options.transports), options.log);
-  auto core = share_on_loop(*loop, std::make_unique<Core>(*loop, std::move(transports)));
+  auto transports = transports_of(options);
+  auto core = share_on_loop(*loop, std::make_unique<Core>(*loop, std::move(transports), options.log));
+  auto bound = loop->post([core] { core->bind_to_loop(); });
+  if (!bound) return fail(std::move(bound).error());
   return Opened<Core>{std::move(loop), std::move(core)};
 }
 

@@ -4,20 +4,24 @@
 #include <cassert>
 
 #include "core/heap_region.h"
+#include "shm/local_name.h"
 
 namespace rgtp::transport {
 
 PullJob::PullJob(std::shared_ptr<PullerCore> core, Locator locator, PullOptions options)
     : core_(std::move(core)), locator_(std::move(locator)), options_(std::move(options)) {}
 
-// Any thread.
+// The handle's calls.
 
 void PullJob::start() {
+  started_ = core_->loop().now();
+  if (auto resolved = resolve_local_name(); !resolved) return finish(fail(std::move(resolved).error()));
+  if (may_stay_in_thread()) pull_in_this_thread();
+  if (ended_) return;
+  on_loop_ = true;
   (void)run([this] {
-    core_->attach();
     closing_ = core_->loop().on_closing([self = shared_from_this()] { self->end_with_loop(); });
-    started_ = core_->loop().now();
-    try_next_transport();
+    pull_on_loop();
   });
 }
 
@@ -74,8 +78,17 @@ void PullJob::cancel() {
   });
 }
 
+Stats PullJob::stats() const {
+  Stats stats = counters_.snapshot();
+  const std::lock_guard lock(mutex_);
+  stats.routes_not_taken = routes_not_taken_;
+  return stats;
+}
+
 Result<void> PullJob::run(const std::function<void()>& step) {
-  return core_->loop().post([self = shared_from_this(), step] { step(); });
+  if (on_loop_) return core_->loop().post([self = shared_from_this(), step] { step(); });
+  step();
+  return {};
 }
 
 void PullJob::end_with_loop() {
@@ -83,72 +96,143 @@ void PullJob::end_with_loop() {
   finish(fail(Errc::closed, "the event loop was closed before the pull had ended"));
 }
 
+bool PullJob::may_stay_in_thread() const {
+  // Progress is told on the loop; files are written and bytes are hashed there, or by its workers.
+  return options_.into.empty() && !options_.on_progress && options_.verify == Verify::copies;
+}
+
 // Routes.
 
-void PullJob::try_next_transport() {
+Result<void> PullJob::resolve_local_name() {
+  const auto* local = std::get_if<Locator::Local>(&locator_.where());
+  if (local == nullptr) return {};
+  auto found = shm::find_local_name(local->name);
+  if (!found) return fail(std::move(found).error());
+  locator_ = std::move(*found);
+  return {};
+}
+
+Transport* PullJob::next_candidate() {
   const auto& transports = core_->transports();
   while (next_transport_ < transports.size()) {
     const auto& transport = transports[next_transport_++];
-    const std::string name(transport->name());
-    if (!options_.route.allows(name)) continue;
-    if (!transport->can_reach(locator_)) {
-      reasons_.push_back(name + ": it does not reach locators of this kind");
-      continue;
+    if (!options_.route.allows(transport->name())) continue;
+    trying_ = transport->name();
+    if (transport->can_reach(locator_)) return transport.get();
+    const std::lock_guard lock(mutex_);
+    routes_not_taken_.push_back(trying_ + ": it does not reach locators of this kind");
+  }
+  return nullptr;
+}
+
+void PullJob::pull_in_this_thread() {
+  while (Transport* const transport = next_candidate()) {
+    auto store = transport->open(locator_, core_->loop());
+    if (store && *store == nullptr) {
+      --next_transport_;  // its turn comes on the loop
+      return;
     }
-    adopted_ = false;
-    state_.emplace(
-        core::PullState::Options{
-            .range = options_.range,
-            .order = options_.order,
-            .max_size = is_windowed() || !options_.into.empty() ? whole : options_.max_size,
-            .window_bytes = is_windowed() ? options_.window_bytes : whole},
-        counters_);
-    trying_ = name;
+    if (store) {
+      auto taken = take_whole(std::move(*store));
+      return finish(std::move(taken));
+    }
+    if (!falls_back(store.error())) return finish(fail(final_error(std::move(store).error())));
+  }
+}
+
+Result<void> PullJob::take_whole(std::shared_ptr<const Store> store) {
+  begin_state();
+  auto extent = begin(store->manifest());
+  if (!extent) return fail(std::move(extent).error());
+  if (auto adopted = state_->adopt_whole(std::move(store)); !adopted) return adopted;
+  if (auto fits = state_->check_size(); !fits) return fits;
+  counters_.set_time_to_first_chunk(core_->loop().now() - started_);
+  set_transport();
+  return {};
+}
+
+void PullJob::pull_on_loop() {
+  while (Transport* const transport = next_candidate()) {
+    begin_state();
     auto fetch = transport->pull(locator_, *this, core_->loop());
     if (fetch) {
       fetch_ = std::move(*fetch);
       return;
     }
-    return fall_back(std::move(fetch).error());
+    if (!falls_back(fetch.error())) return finish(fail(final_error(std::move(fetch).error())));
   }
-  std::string text = "no transport of the route '" + options_.route.to_string() + "' reaches this locator";
-  for (const auto& reason : reasons_) text += "; " + reason;
-  finish(fail(Errc::no_route, std::move(text)));
+  finish(fail(final_error({Errc::no_route, "no transport of the route '" + options_.route.to_string() +
+                                               "' reaches this locator"})));
 }
 
-void PullJob::fall_back(Error error) {
+void PullJob::begin_state() {
+  adopted_ = false;
+  state_.emplace(
+      core::PullState::Options{
+          .range = options_.range,
+          .order = options_.order,
+          .max_size = is_windowed() || !options_.into.empty() ? whole : options_.max_size,
+          .window_bytes = is_windowed() ? options_.window_bytes : whole,
+          .verify = options_.verify},
+      counters_);
+}
+
+bool PullJob::falls_back(const Error& error) {
   const auto& transports = core_->transports();
   const bool more = std::any_of(
       transports.begin() + static_cast<std::ptrdiff_t>(next_transport_), transports.end(),
       [&](const auto& next) { return options_.route.allows(next->name()) && next->can_reach(locator_); });
-  const bool first_chunk_came = state_->progress().bytes > 0;
-  if (!more || first_chunk_came) return finish(fail(std::move(error)));
-  reasons_.push_back(trying_ + ": " + error.message());
+  const bool first_chunk_came = state_ && state_->progress().bytes > 0;
+  if (!more || first_chunk_came) return false;
+  const std::lock_guard lock(mutex_);
+  routes_not_taken_.push_back(trying_ + ": " + error.message());
+  return true;
+}
+
+Error PullJob::final_error(Error error) const {
+  const std::lock_guard lock(mutex_);
+  for (const auto& reason : routes_not_taken_) error.text += "; not taken: " + reason;
+  return error;
+}
+
+void PullJob::on_end(Error error) {
+  if (ended_) return;
+  if (!falls_back(error)) return finish(fail(final_error(std::move(error))));
+  // Not from within the fetch, which is about to go.
   (void)run([this] {
     if (ended_) return;
     fetch_.reset();
     output_.reset();
-    try_next_transport();
+    pull_on_loop();
   });
-}
-
-void PullJob::on_end(Result<std::uint64_t> final_size) {
-  if (ended_) return;
-  if (!final_size) fall_back(std::move(final_size).error());
 }
 
 // The sink.
 
-Result<void> PullJob::on_manifest(const Manifest& manifest) {
-  if (ended_) return fail(Errc::cancelled, "the pull has ended");
+Result<core::PullExtent> PullJob::begin(const Manifest& manifest) {
   {
     const std::lock_guard lock(mutex_);
     manifest_ = manifest;
   }
-  auto extent = state_->begin(manifest);
+  return state_->begin(manifest);
+}
+
+Result<void> PullJob::on_manifest(const Manifest& manifest) {
+  if (ended_) return fail(Errc::cancelled, "the pull has ended");
+  auto extent = begin(manifest);
   Result<void> ready = extent ? make_storage(*extent) : Result<void>(fail(std::move(extent).error()));
   if (!ready) finish(ready);
   return ready;
+}
+
+Result<void> PullJob::on_final_size(std::uint64_t size) {
+  if (ended_) return {};
+  auto cut = state_->on_final_size(size);
+  if (cut)
+    after_chunk();
+  else
+    finish(cut);
+  return cut;
 }
 
 Result<void> PullJob::make_storage(const core::PullExtent& extent) {
@@ -187,8 +271,10 @@ void PullJob::use(std::unique_ptr<core::PullStorage> storage) {
 
 bool PullJob::adopt(std::shared_ptr<const Store> store) {
   if (ended_) return true;
-  if (!options_.into.empty() || store->mapped().empty()) return false;
-  state_->use(core::store_adopted(*state_->extent(), std::move(store)));
+  if (!options_.into.empty() || !store->region().is_memory()) return false;
+  // A window is small enough to be verified as a private copy, which nobody changes afterwards.
+  if (is_windowed() && options_.verify == Verify::always) return false;
+  state_->adopt(std::move(store));
   adopted_ = true;
   return true;
 }
@@ -200,7 +286,9 @@ std::optional<Placement> PullJob::place(ChunkIndex chunk) {
 ChunkVerdict PullJob::on_chunk(ChunkIndex chunk) {
   if (ended_) return ChunkVerdict::good;
   if (adopted_) {
-    if (!state_->on_adopted(chunk)) return ChunkVerdict::good;
+    auto taken = state_->on_adopted(chunk);
+    if (!taken) finish(fail(std::move(taken).error()));
+    if (ended_ || !*taken) return ChunkVerdict::good;
   } else {
     auto verdict = state_->on_chunk(chunk);
     if (!verdict) {
@@ -208,6 +296,10 @@ ChunkVerdict PullJob::on_chunk(ChunkIndex chunk) {
       return ChunkVerdict::good;
     }
     if (*verdict == ChunkVerdict::again) return ChunkVerdict::again;
+  }
+  if (auto fits = state_->check_size(); !fits) {
+    finish(std::move(fits));
+    return ChunkVerdict::good;
   }
   counters_.set_time_to_first_chunk(core_->loop().now() - started_);
   set_transport();
@@ -227,7 +319,7 @@ void PullJob::set_transport() {
 void PullJob::after_chunk() {
   if (ended_ || !state_->complete()) return serve_waiters();
   set_transport();
-  finish(output_ != nullptr ? output_->commit() : Result<void>());
+  finish(output_ != nullptr ? output_->commit(state_->extent()->range.length) : Result<void>());
 }
 
 void PullJob::finish(Result<void> result) {

@@ -10,7 +10,7 @@
 
 #include "core/counters.h"
 #include "core/pull_state.h"
-#include "shm/mapped_file.h"
+#include "shm/output_file.h"
 #include "transport/handle_core.h"
 #include "transport/pending_list.h"
 
@@ -25,13 +25,14 @@ class PullJob : public Sink, public std::enable_shared_from_this<PullJob> {
  public:
   PullJob(std::shared_ptr<PullerCore> core, Locator locator, PullOptions options);
 
-  // Any thread: what the Pull's calls come to.
+  // What the Pull's calls come to: any thread, one at a time. Until the pull needs its loop for the first
+  // time it belongs to the thread that calls, and afterwards to the loop's.
   void start();
   Pending<View> complete();
   Pending<std::optional<View>> next();
   std::optional<Manifest> manifest() const;
   std::string transport() const;
-  Stats stats() const { return counters_.snapshot(); }
+  Stats stats() const;
   // The Pull goes: no callback runs afterwards, and the fetch ends on the loop.
   void cancel();
 
@@ -41,7 +42,8 @@ class PullJob : public Sink, public std::enable_shared_from_this<PullJob> {
   std::optional<Placement> place(ChunkIndex chunk) override;
   ChunkVerdict on_chunk(ChunkIndex chunk) override;
   ChunkRange wanted() const override { return state_->wanted(); }
-  void on_end(Result<std::uint64_t> final_size) override;
+  Result<void> on_final_size(std::uint64_t size) override;
+  void on_end(Error error) override;
   Observer& observer() override { return counters_; }
 
  private:
@@ -50,11 +52,23 @@ class PullJob : public Sink, public std::enable_shared_from_this<PullJob> {
 
   bool is_windowed() const { return options_.order == Order::content && options_.into.empty(); }
 
-  // The loop's thread.
+  // Whether the whole pull may be done by the calling thread, where a transport has all of it in memory.
+  bool may_stay_in_thread() const;
+  // A step on whichever thread the pull belongs to: at once, or in a later turn of the loop.
   Result<void> run(const std::function<void()>& step);
+
+  // That thread.
   void end_with_loop();
-  void try_next_transport();
-  void fall_back(Error error);
+  Result<void> resolve_local_name();
+  Transport* next_candidate();
+  void pull_in_this_thread();
+  Result<void> take_whole(std::shared_ptr<const Store> store);
+  void pull_on_loop();
+  void begin_state();
+  // Notes why the transport was not taken. False where there is none to fall back to.
+  bool falls_back(const Error& error);
+  Error final_error(Error error) const;
+  Result<core::PullExtent> begin(const Manifest& manifest);
   Result<void> make_storage(const core::PullExtent& extent);
   void create_output(const core::PullExtent& extent);
   void use(std::unique_ptr<core::PullStorage> storage);
@@ -65,21 +79,22 @@ class PullJob : public Sink, public std::enable_shared_from_this<PullJob> {
   void serve_waiters();
 
   const std::shared_ptr<PullerCore> core_;
-  const Locator locator_;
+  Locator locator_;
   const PullOptions options_;
   core::Counters counters_;
   const std::shared_ptr<detail::CallbackGate> gate_ = std::make_shared<detail::CallbackGate>();
   PendingList<View> completes_;
   PendingList<std::optional<View>> nexts_;
 
-  // The loop's thread alone.
+  bool on_loop_ = false;  // the calls' threads, one at a time
+
+  // The thread that the pull belongs to.
   std::optional<core::PullState> state_;  // anew for every transport tried
   std::shared_ptr<shm::OutputFile> output_;
   std::unique_ptr<Fetch> fetch_;
   std::shared_ptr<void> closing_;  // until it is cancelled: the fetch goes on the loop whoever closes it
   std::size_t next_transport_ = 0;
-  std::string trying_;                // the transport before it
-  std::vector<std::string> reasons_;  // why routes were not taken
+  std::string trying_;  // the transport before it
   bool adopted_ = false;
   std::optional<Result<void>> ended_;
   TimePoint started_;
@@ -89,6 +104,7 @@ class PullJob : public Sink, public std::enable_shared_from_this<PullJob> {
   mutable std::mutex mutex_;  // for what other threads read
   std::optional<Manifest> manifest_;
   std::string transport_;
+  std::vector<std::string> routes_not_taken_;
 };
 
 }  // namespace rgtp::transport

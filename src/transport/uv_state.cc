@@ -49,15 +49,15 @@ struct UvState::Job {
 
 UvState::UvState() = default;
 
-UvState::~UvState() {
-  if (timer_fd_ >= 0) ::close(timer_fd_);
-}
+UvState::~UvState() = default;
 
 Result<void> UvState::open() {
   if (const int error = uv_loop_init(&own_loop_); error != 0)
     return uv_failure("cannot make an event loop", error);
+  // The epoll descriptor: libuv's others are pipes and counters that a forked child may keep without harm.
+  core::close_in_children(uv_backend_fd(&own_loop_));
   auto opened = open_handles();
-  if (!opened) uv_loop_close(&own_loop_);
+  if (!opened) close_own_loop();
   return opened;
 }
 
@@ -70,18 +70,18 @@ Result<void> UvState::attach(uv_loop_t* loop) {
 }
 
 Result<void> UvState::open_handles() {
-  timer_fd_ = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-  if (timer_fd_ < 0)
+  timer_fd_ = core::Descriptor(timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC));
+  if (!timer_fd_)
     return fail(Errc::io_error, std::string("cannot make a timer: ") + std::strerror(errno) +
                                     "; is the limit of open files (ulimit -n) too low?");
-  if (const int error = uv_poll_init(loop_, &timer_poll_, timer_fd_); error != 0)
+  if (const int error = uv_poll_init(loop_, &timer_poll_, timer_fd_.get()); error != 0)
     return uv_failure("cannot watch a timer", error);
   hold();
   timer_poll_.data = this;
   uv_poll_start(&timer_poll_, UV_READABLE, [](uv_poll_t* poll, int, int) {
     auto* const state = state_of(poll);
     std::uint64_t expirations = 0;
-    if (read(state->timer_fd_, &expirations, sizeof expirations) < 0) return;
+    if (read(state->timer_fd_.get(), &expirations, sizeof expirations) < 0) return;
     state->deadlines_.run(std::chrono::steady_clock::now());
     state->set_timer();
   });
@@ -94,8 +94,13 @@ Result<void> UvState::open_handles() {
 
 void UvState::run() {
   uv_run(loop_, UV_RUN_DEFAULT);
-  uv_loop_close(loop_);
+  close_own_loop();
   end();
+}
+
+void UvState::close_own_loop() {
+  core::keep_in_children(uv_backend_fd(&own_loop_));
+  uv_loop_close(&own_loop_);
 }
 
 Result<void> UvState::post(std::function<void()> task) {
@@ -188,7 +193,7 @@ void UvState::end() {
   for (const auto& pending : closings) pending->resolve({});
 }
 
-void UvState::set_timer() { arm_kernel_timer(timer_fd_, deadlines_.next()); }
+void UvState::set_timer() { arm_kernel_timer(timer_fd_.get(), deadlines_.next()); }
 
 void UvState::submit(std::function<void()> work, std::function<void()> done) {
   if (has_taken_leave_) return;

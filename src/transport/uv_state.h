@@ -15,6 +15,7 @@
 
 #include <rgtp/pending.h>
 
+#include "core/descriptor.h"
 #include "transport/deadlines.h"
 #include "transport/uv_loop.h"
 
@@ -65,6 +66,7 @@ class UvState : public std::enable_shared_from_this<UvState> {
   struct Job;
 
   Result<void> open_handles();
+  void close_own_loop();
   void run_posted();
   void take_leave();
   void start_jobs();
@@ -72,7 +74,7 @@ class UvState : public std::enable_shared_from_this<UvState> {
 
   uv_loop_t own_loop_{};
   uv_loop_t* loop_ = &own_loop_;
-  int timer_fd_ = -1;
+  core::Descriptor timer_fd_;
   uv_async_t wake_{};
   uv_poll_t timer_poll_{};
   Deadlines deadlines_;

@@ -1,6 +1,7 @@
 // What every transport must do, run over each of them: a parameter makes the transports of both sides.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <string>
@@ -27,6 +28,10 @@ struct TransportUnderTest {
       make;
   // A locator of this transport for a surface that nobody exposes, at the place where `like` is exposed.
   std::function<Locator(const Locator& like)> unknown;
+  // Which of the puller's transports wins.
+  std::string winner = {};
+  // A pull without `into` is given the exposer's memory, unhashed and all at once.
+  bool gives_memory = false;
 
   friend void PrintTo(const TransportUnderTest& transport, std::ostream* out) { *out << transport.name; }
 };
@@ -63,5 +68,53 @@ inline testing::AssertionResult same_bytes(std::span<const std::byte> actual,
       return testing::AssertionFailure() << "they differ from byte " << i << " on";
   return testing::AssertionSuccess();
 }
+
+// Writes `bytes` chunk by chunk.
+class Producer {
+ public:
+  Producer(SurfaceWriter writer, std::span<const std::byte> bytes)
+      : writer_(std::move(writer)), bytes_(bytes) {}
+
+  const Locator& locator() const { return writer_.locator(); }
+  std::uint32_t chunks() const {
+    return static_cast<std::uint32_t>((bytes_.size() + writer_.manifest().chunk_bytes - 1) /
+                                      writer_.manifest().chunk_bytes);
+  }
+  void fill(std::uint32_t chunk) {
+    const auto part = bytes_.subspan(std::uint64_t{chunk} * writer_.manifest().chunk_bytes);
+    const auto loan = writer_.loan(ChunkIndex{chunk}).value();
+    std::ranges::copy(part.first(std::min(part.size(), loan.size())), loan.begin());
+  }
+  void publish(std::uint32_t chunk) {
+    fill(chunk);
+    const auto published = writer_.publish(ChunkIndex{chunk});
+    ASSERT_TRUE(published) << published.error().message();
+  }
+  SurfaceWriter& writer() { return writer_; }
+  Result<Surface> finish() {
+    return writer_.manifest().size_pending ? std::move(writer_).finish(bytes_.size())
+                                           : std::move(writer_).finish();
+  }
+
+ private:
+  SurfaceWriter writer_;
+  std::span<const std::byte> bytes_;
+};
+
+// The same for surfaces that are written while they are pulled.
+class Growing : public Conformance {
+ protected:
+  Producer produce(std::span<const std::byte> bytes) {
+    return {exposer_->begin({.size = bytes.size(), .expose = {.chunk_bytes = chunk_bytes}}).value(), bytes};
+  }
+  Producer produce_up_to(std::uint64_t capacity, std::span<const std::byte> bytes) {
+    return {exposer_->begin({.capacity = capacity, .expose = {.chunk_bytes = chunk_bytes}}).value(), bytes};
+  }
+  static void expect_complete(Pull& pull, std::span<const std::byte> bytes) {
+    const auto view = pull.complete().get();
+    ASSERT_TRUE(view) << view.error().message();
+    EXPECT_TRUE(same_bytes(view->bytes(), bytes));
+  }
+};
 
 }  // namespace rgtp::test

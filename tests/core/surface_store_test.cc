@@ -1,7 +1,11 @@
 #include "core/surface_store.h"
 
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <random>
+#include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -160,6 +164,91 @@ TEST(SurfaceStore, MayBeEmpty) {
   const auto store = test::published_store(manifest_of(0), {});
   EXPECT_EQ(store->published(), 0U);
   EXPECT_TRUE(store->mapped().empty());
+}
+
+// Writes down what a store tells its region.
+class ListeningRegion : public Region {
+ public:
+  explicit ListeningRegion(std::uint64_t bytes) : memory_(bytes) {}
+  std::uint64_t size() const override { return memory_.size(); }
+  Result<ReadStatus> read(std::uint64_t, std::span<std::byte>, ReadMode) const override {
+    return ReadStatus::done;
+  }
+  Result<void> write(std::uint64_t, std::span<const std::byte>) override { return {}; }
+  std::span<const std::byte> mapped() const override { return memory_; }
+  std::span<std::byte> writable() override { return memory_; }
+  void on_published() override { told.emplace_back("published"); }
+  void on_final_size(std::uint64_t bytes) override { told.push_back("size " + std::to_string(bytes)); }
+  void on_state(SurfaceState state) override {
+    told.push_back("state " + std::to_string(static_cast<unsigned>(state)));
+  }
+
+  std::vector<std::string> told;
+
+ private:
+  std::vector<std::byte> memory_;
+};
+
+Manifest growing_manifest() {
+  Manifest manifest = manifest_of(size);
+  manifest.size_pending = true;
+  return manifest;
+}
+
+TEST(SurfaceStore, PublishesAChunkOnceAndKeepsItsFirstTag) {
+  const auto region = std::make_shared<ListeningRegion>(size);
+  SurfaceStore store(manifest_of(size), region);
+  EXPECT_TRUE(store.publish(ChunkIndex{1}, Tag{std::byte{1}}));
+  EXPECT_FALSE(store.publish(ChunkIndex{1}, Tag{std::byte{2}}));
+  EXPECT_EQ(store.trailer(ChunkIndex{1})[0], std::byte{1});
+  EXPECT_EQ(store.published(), 1U);
+  EXPECT_EQ(region->told, std::vector<std::string>{"published"});
+}
+
+TEST(SurfaceStore, EndsOnceAndTellsItsRegion) {
+  const auto region = std::make_shared<ListeningRegion>(size);
+  SurfaceStore store(manifest_of(size), region);
+  EXPECT_EQ(store.state(), SurfaceState::growing);
+  store.end(SurfaceState::aborted);
+  store.end(SurfaceState::finished);
+  store.end(SurfaceState::withdrawn);
+  EXPECT_EQ(store.state(), SurfaceState::aborted);
+  EXPECT_EQ(region->told, std::vector<std::string>{"state 3"});
+}
+
+TEST(SurfaceStore, KnowsTheSizeFromTheStartUnlessItIsPending) {
+  const auto fixed = test::unpublished_store(manifest_of(size), pattern(size));
+  EXPECT_EQ(fixed->final_size(), size);
+  const auto region = std::make_shared<ListeningRegion>(3 * 4096);
+  SurfaceStore store(growing_manifest(), region);
+  EXPECT_EQ(store.final_size(), std::nullopt);
+  store.set_final_size(5000);
+  EXPECT_EQ(store.final_size(), 5000U);
+  store.end(SurfaceState::finished);
+  EXPECT_EQ(region->told, (std::vector<std::string>{"size 5000", "state 2"}));
+}
+
+TEST(SurfaceStore, ReadsAPendingSurfacesLastChunkAtFullLength) {
+  const auto bytes = pattern(3 * 4096);
+  const auto store = test::published_store(growing_manifest(), bytes);
+  std::vector<std::byte> out(4096 + 16);
+  ASSERT_EQ(store->read(ChunkIndex{2}, 0, out, ReadMode::may_block), ReadStatus::done);
+  EXPECT_EQ(out, as_it_travels(store->manifest(), ChunkIndex{2}, bytes, 0));
+}
+
+TEST(SurfaceStore, UsesTheIndexThatItsRegionHas) {
+  class IndexedRegion : public ListeningRegion {
+   public:
+    using ListeningRegion::ListeningRegion;
+    RegionIndex index() override { return {.bitmap = {&word, 1}, .trailers = trailers}; }
+    std::atomic<std::uint64_t> word{0};
+    std::array<std::byte, 48> trailers{};
+  };
+  const auto region = std::make_shared<IndexedRegion>(size);
+  SurfaceStore store(manifest_of(size), region);
+  store.publish(ChunkIndex{2}, Tag{std::byte{7}});
+  EXPECT_EQ(region->word, 4U);
+  EXPECT_EQ(region->trailers[32], std::byte{7});
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // Whatever datagrams come to an exposer: it does not crash, strangers never get more bytes than they sent,
-// and DATA are the surface's bytes.
+// DATA are the surface's bytes, and ANNOUNCE tells what is published.
 #include <algorithm>
 #include <map>
 
@@ -30,17 +30,22 @@ class Exposer {
  public:
   Exposer() : engine_(secret, limits()) {
     // Surface 0 is in memory, 1 in a file, of 2 only the second chunk is published, 3 is empty; 4 is unknown.
+    // 5 grows up to a hundred chunks, of which it has its first bytes.
     const auto bytes = test::pattern(surface_bytes);
     add(test::unpublished_store(manifest(0, surface_bytes), bytes), 0, 3);
     add(std::make_shared<core::SurfaceStore>(manifest(1, surface_bytes), file_), 0, 3);
     add(test::unpublished_store(manifest(2, surface_bytes), bytes), 1, 2);
     stores_[3] = test::published_store(manifest(3, 0), {});
+    stores_[4] = growing_store();
     for (const auto& store : stores_) REQUIRE(engine_.add(store, observer_));
   }
 
   void step(fuzz::Input& input) {
     const std::uint8_t command = input.byte();
-    switch (command % 12) {
+    switch (command % 15) {
+      case 12: return send_poll(input);
+      case 13: return grow(input);
+      case 14: return grow_to_end(input);
       case 0: return send_raw(input);
       case 1:
       case 2: return send_hello(input);
@@ -81,6 +86,33 @@ class Exposer {
     Manifest manifest = test::manifest_of(size);
     manifest.id = numbered_id(number);
     return manifest;
+  }
+  static constexpr std::uint32_t growing_chunks = 100;
+  static std::shared_ptr<core::SurfaceStore> growing_store() {
+    Manifest growing = test::manifest_of(growing_chunks * 4096 - 7);
+    growing.id = numbered_id(5);
+    growing.size_pending = true;
+    auto region = core::HeapRegion::make(growing.stored_bytes()).value();
+    const auto bytes = test::pattern(3 * 4096);
+    std::ranges::copy(bytes, region->writable().begin());
+    return std::make_shared<core::SurfaceStore>(growing, std::move(region));
+  }
+  void grow(fuzz::Input& input) {
+    core::SurfaceStore& store = *stores_[4];
+    const std::uint32_t chunk = input.byte() % growing_chunks;
+    const auto size = store.final_size();
+    if (size && chunk >= chunks_up_to(*size, 4096)) return;
+    if (!store.has(ChunkIndex{chunk})) test::publish(store, ChunkIndex{chunk});
+  }
+  // Of chunks that are published it cuts none off.
+  void grow_to_end(fuzz::Input& input) {
+    core::SurfaceStore& store = *stores_[4];
+    const std::uint8_t what = input.byte();
+    if (what >= 250) return store.end(what % 2 == 0 ? SurfaceState::aborted : SurfaceState::finished);
+    std::uint64_t size = what * 1500U;
+    for (std::uint32_t chunk = 0; chunk < growing_chunks; ++chunk)
+      if (store.has(ChunkIndex{chunk})) size = std::max<std::uint64_t>(size, chunk * 4096U + 1);
+    if (!store.final_size()) store.set_final_size(std::min<std::uint64_t>(size, store.manifest().size));
   }
   // With these chunks published.
   void add(std::shared_ptr<core::SurfaceStore> store, std::uint32_t first, std::uint32_t end) {
@@ -132,7 +164,7 @@ class Exposer {
     const Peer from = peer(input);
     Hello hello;
     hello.pull_id = input.byte();
-    hello.id = numbered_id(input.byte() % 5);
+    hello.id = numbered_id(input.byte() % 6);
     hello.cookie = cookie(from, input.byte());
     hello.slice_capacity = input.word();
     hello.slices_wanted = input.word();
@@ -146,7 +178,7 @@ class Exposer {
     const Peer from = peer(input);
     PullRequest pull;
     pull.pull_id = input.byte();
-    pull.id = numbered_id(input.byte() % 5);
+    pull.id = numbered_id(input.byte() % 6);
     pull.cookie = cookie(from, input.byte());
     pull.slice_bytes = input.word();
     pull.first_ask = input.word() * 65537U;
@@ -158,6 +190,19 @@ class Exposer {
       if (small == 255) pull.runs[i] = {ChunkIndex{input.word() * 65537U}, input.word(), input.word()};
     }
     deliver(from, test::datagram_of(pull));
+  }
+
+  void send_poll(fuzz::Input& input) {
+    const Peer from = peer(input);
+    Poll poll;
+    poll.pull_id = input.byte();
+    poll.id = numbered_id(input.byte() % 6);
+    poll.cookie = cookie(from, input.byte());
+    poll.published = input.byte();
+    const std::uint8_t words = input.byte();
+    poll.words = {static_cast<std::uint16_t>(words % 3), static_cast<std::uint16_t>(words / 3 % 4)};
+    if (words == 255) poll.words = {input.word(), input.word()};
+    deliver(from, test::datagram_of(poll));
   }
 
   void transmit() {
@@ -181,14 +226,30 @@ class Exposer {
     REQUIRE(whole.size() <= max_datagram_bytes);
     REQUIRE(check_matches(whole));
     const auto data = parse_data(whole);
-    REQUIRE(data || parse_manifest_answer(whole) || parse_refuse(whole));
+    const auto announce = parse_announce(whole);
+    REQUIRE(data || announce || parse_manifest_answer(whole) || parse_refuse(whole));
+    if (announce) require_announce(*announce);
     if (!data) return;
-    // Every surface has the same bytes, so any of them tells what is right.
-    REQUIRE(data->chunk.value < 3);
-    const auto length = static_cast<std::uint16_t>(sent.payload.size());
-    REQUIRE(data->slice < slices_of(stores_[0]->manifest(), data->chunk, length));
-    const auto right = test::slice_of(*stores_[0], data->chunk, data->slice, length);
-    REQUIRE(std::ranges::equal(sent.payload, right));
+    // The others have the bytes of the first one.
+    REQUIRE(is_slice_of(*stores_[0], *data, sent.payload) || is_slice_of(*stores_[4], *data, sent.payload));
+  }
+  static bool is_slice_of(const Store& store, const Data& data, std::span<const std::byte> payload) {
+    const auto length = static_cast<std::uint16_t>(payload.size());
+    return data.chunk.value < store.manifest().chunk_count() && store.has(data.chunk) &&
+           data.slice < slices_of(store.manifest(), data.chunk, length) &&
+           std::ranges::equal(payload, test::slice_of(store, data.chunk, data.slice, length));
+  }
+
+  // The surface that grows is the only one of two words.
+  void require_announce(const Announce& announce) {
+    std::uint32_t shown = 0;
+    for (const std::uint64_t word : announce.bits()) shown += static_cast<std::uint32_t>(std::popcount(word));
+    REQUIRE(shown == announce.published_to || announce.words != (WordRange{0, 2}));
+    REQUIRE(shown <= announce.published_to);
+    REQUIRE(announce.published_to <= growing_chunks && announce.words.end() <= 2);
+    if (!announce.final_size_known || announce.words.end() < 2) return;
+    for (std::uint32_t bit = 0; bit < 64; ++bit)
+      REQUIRE((announce.bits().back() >> bit & 1) == 0 || 64 + bit < chunks_up_to(announce.final_size, 4096));
   }
 
   void read(fuzz::Input& input) {
@@ -204,15 +265,16 @@ class Exposer {
   }
   // For good or, with the high bit, to be exposed again at once.
   void withdraw(std::uint8_t what) {
-    const unsigned number = what % 3;
-    engine_.withdraw(numbered_id(number));
-    if ((what & 0x80) != 0) (void)engine_.add(stores_[number], observer_);
+    const unsigned number = what % 4;
+    const auto& store = stores_[number < 3 ? number : 4];
+    engine_.withdraw(store->manifest().id);
+    if ((what & 0x80) != 0) (void)engine_.add(store, observer_);
   }
 
   std::shared_ptr<test::NullObserver> observer_ = std::make_shared<test::NullObserver>();
   std::shared_ptr<test::FakeFileRegion> file_ =
       std::make_shared<test::FakeFileRegion>(test::pattern(surface_bytes));
-  std::array<std::shared_ptr<core::SurfaceStore>, 4> stores_;
+  std::array<std::shared_ptr<core::SurfaceStore>, 5> stores_;
   TimePoint now_ = test::start_time;
   ExposerEngine engine_;
   Train train_;

@@ -1,10 +1,12 @@
 // Whatever datagrams come to a pull: its engine does not crash or turn in circles, what it sends parses, and
-// no wrong byte is ever verified.
+// no wrong byte is ever verified. The surface is finished, or grows: then nothing is asked for that nobody
+// announced, or behind the end.
 #include <algorithm>
 
 #include "fuzz/input.h"
 #include "fuzz/require.h"
 #include "packet/puller_engine.h"
+#include "packet/slicing.h"
 #include "support/datagrams.h"
 #include "support/memory_sink.h"
 #include "support/pattern.h"
@@ -25,9 +27,9 @@ class OneSurfaceSink : public test::MemorySink {
     if (manifest != right_) return fail(Errc::malformed_data, "another manifest");
     return MemorySink::on_manifest(manifest);
   }
-  void on_end(Result<std::uint64_t> final_size) override {
+  void on_end(Error error) override {
     REQUIRE(ends() == 0);
-    MemorySink::on_end(std::move(final_size));
+    MemorySink::on_end(std::move(error));
   }
 
  private:
@@ -36,11 +38,19 @@ class OneSurfaceSink : public test::MemorySink {
 
 class Puller {
  public:
-  Puller() { engine_.emplace(now_, options(), path_, sink_); }
+  enum class Kind { finished, growing };
+
+  explicit Puller(Kind kind)
+      : kind_(kind),
+        store_(test::published_store(manifest(kind), test::pattern(manifest(kind).stored_bytes()))) {
+    engine_.emplace(now_, options(), path_, sink_);
+  }
 
   void step(fuzz::Input& input) {
     const std::uint8_t command = input.byte();
-    switch (command % 12) {
+    switch (command % 14) {
+      case 12:
+      case 13: receive_announce(input); break;
       case 0: receive_raw(input); break;
       case 1: receive_manifest(input); break;
       case 2:
@@ -64,8 +74,9 @@ class Puller {
 
  private:
   PullerEngine::Options options() const { return {store_->manifest().id, pull_id, std::chrono::seconds(10)}; }
-  static Manifest manifest() {
+  static Manifest manifest(Kind kind) {
     Manifest manifest = test::manifest_of(surface_bytes);
+    manifest.size_pending = kind == Kind::growing;
     manifest.id = SurfaceId{};
     return manifest;
   }
@@ -77,7 +88,8 @@ class Puller {
     const auto bytes = input.bytes(input.word() % (max_datagram_bytes + 10));
     std::vector<std::byte> datagram(bytes.begin(), bytes.end());
     if ((flags & 1) != 0) {
-      constexpr std::size_t lengths[] = {manifest_datagram_bytes, refuse_bytes, header_bytes + 1371, 1000};
+      constexpr std::size_t lengths[] = {manifest_datagram_bytes, refuse_bytes, header_bytes + 1371,
+                                         announce_base_bytes + word_bytes};
       if ((flags & 2) != 0) datagram.resize(lengths[flags / 4 % 4]);
       datagram.resize(std::max(datagram.size(), header_bytes));
       std::array<std::byte, header_bytes> header;
@@ -97,9 +109,38 @@ class Puller {
                           .published = store_->published(),
                           .final_size = surface_bytes,
                           .cookie = test::cookie_of(flags)};
+    if (kind_ == Kind::growing) {
+      answer.published = flags / 16 % 8;
+      answer.final_size_known = flags % 4 == 0;
+      answer.final_size = answer.final_size_known ? surface_bytes - flags * 64U : 0;
+    }
+    note(answer.published, answer.final_size_known, answer.final_size);
     core::encode_manifest(store_->manifest(), answer.manifest);
     if (flags % 16 == 15) answer.manifest[input.word() % answer.manifest.size()] = std::byte{input.byte()};
     deliver(test::datagram_of(answer));
+  }
+  void receive_announce(fuzz::Input& input) {
+    const std::uint8_t flags = input.byte();
+    Announce announce{.pull_id = pull_id, .timestamp = 0, .words = {0, 1}};
+    announce.bitmap[0] = flags / 8;
+    announce.published_to = static_cast<std::uint32_t>(std::popcount(announce.bitmap[0]));
+    const std::uint8_t more = input.byte();
+    if (more % 4 == 1) announce.published_to = more / 4 % 8;
+    if (more % 4 == 2) announce.final_size_known = true;
+    if (announce.final_size_known) announce.final_size = surface_bytes - more / 64 * 4096U;
+    if (more == 255) {
+      announce.words = {input.word(), static_cast<std::uint16_t>(1 + input.byte() % max_announce_words)};
+      announce.bitmap[input.byte() % announce.words.count] = input.word();
+      announce.published_from = input.byte();
+    }
+    note(announce.published_to, announce.final_size_known, announce.final_size);
+    if (announce.words.first == 0) announced_ |= announce.bitmap[0];
+    deliver(test::datagram_of(announce));
+  }
+  // What the engine may believe from now on.
+  void note(std::uint32_t published, bool final_size_known, std::uint64_t final_size) {
+    if (final_size_known) least_end_ = std::min(least_end_, chunks_up_to(final_size, 4096));
+    most_published_ = std::max(most_published_, published);
   }
   // DATA for any slice under any number, cut like the last request, mostly with the right bytes.
   void receive_data(fuzz::Input& input) {
@@ -157,11 +198,18 @@ class Puller {
       const auto datagram = std::span(buffer).first(size);
       REQUIRE(check_matches(datagram));
       if (parse_hello(datagram)) continue;
+      if (const auto poll = parse_poll(datagram)) {
+        REQUIRE(poll->cookie != Cookie{} && poll->words == (WordRange{0, 1}));
+        continue;
+      }
       const auto pull = parse_pull(datagram);
       REQUIRE(pull && pull->cookie != Cookie{});
       REQUIRE(is_valid_slice_bytes(store_->manifest(), pull->slice_bytes));
       for (const Run& run : pull->asked()) {
         REQUIRE(run.chunk.value < store_->manifest().chunk_count());
+        REQUIRE(!sink_.final_size() || run.chunk.value < chunks_up_to(*sink_.final_size(), 4096));
+        REQUIRE(kind_ == Kind::finished || (announced_ >> run.chunk.value & 1) != 0 ||
+                most_published_ >= least_end_);
         REQUIRE(run.first + run.count <= slices_of(store_->manifest(), run.chunk, pull->slice_bytes));
       }
       slice_bytes_ = pull->slice_bytes;
@@ -176,21 +224,24 @@ class Puller {
                                    test::chunk_of(store_->manifest(), ChunkIndex{chunk}, store_->mapped())));
   }
 
-  const std::shared_ptr<core::SurfaceStore> store_ =
-      test::published_store(manifest(), test::pattern(surface_bytes));
+  const Kind kind_;
+  const std::shared_ptr<core::SurfaceStore> store_;
   TimePoint now_ = test::start_time;
   Path path_{Path::Options{IpVersion::v4, 1500, 212'992}};
   OneSurfaceSink sink_{store_->manifest()};
   std::optional<PullerEngine> engine_;
   std::optional<PullRequest> last_;
   std::uint16_t slice_bytes_ = 1371;
+  std::uint64_t announced_ = 0;
+  std::uint32_t most_published_ = 0;
+  std::uint32_t least_end_ = 5;
 };
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   fuzz::Input input(data, size);
-  Puller puller;
+  Puller puller(input.byte() % 2 == 0 ? Puller::Kind::finished : Puller::Kind::growing);
   for (int steps = 0; steps < 300 && !input.empty(); ++steps) puller.step(input);
   puller.finish();
   return 0;

@@ -28,6 +28,10 @@ void require_limits(const PullRequest& pull) {
   REQUIRE(pull.slices() * (pull.slice_bytes + header_bytes) <= max_train_bytes);
 }
 
+void require_words(const WordRange& words) {
+  REQUIRE(words.count >= 1 && words.count <= max_announce_words && words.end() <= max_surface_words);
+}
+
 void parse_all(const Bytes& datagram) {
   int parsed = 0;
   if (const auto hello = parse_hello(datagram)) {
@@ -44,6 +48,19 @@ void parse_all(const Bytes& datagram) {
     ++parsed;
     require_limits(*pull);
     require_same(*pull, datagram, datagram.size());
+  }
+  if (const auto poll = parse_poll(datagram)) {
+    ++parsed;
+    require_words(poll->words);
+    require_same(*poll, datagram, datagram.size());
+  }
+  if (const auto announce = parse_announce(datagram)) {
+    ++parsed;
+    require_words(announce->words);
+    REQUIRE(datagram.size() <= max_announce_bytes);
+    REQUIRE(announce->published_from <= announce->published_to);
+    REQUIRE(announce->published_to <= rgtp::Manifest::max_chunks);
+    require_same(*announce, datagram, datagram.size());
   }
   if (const auto refuse = parse_refuse(datagram)) {
     ++parsed;
@@ -84,6 +101,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   parse_as(Type::hello, datagram, hello_bytes);
   parse_as(Type::manifest, datagram, manifest_datagram_bytes);
   parse_as(Type::refuse, datagram, refuse_bytes);
+  parse_as(Type::poll, datagram, poll_bytes);
+  const std::size_t words = size > announce_base_bytes ? (size - announce_base_bytes) / word_bytes : 0;
+  parse_as(Type::announce, datagram,
+           announce_base_bytes + word_bytes * std::clamp<std::size_t>(words, 1, max_announce_words));
   parse_as(Type::data, datagram, std::clamp(size, header_bytes + 1, max_datagram_bytes));
   const std::size_t runs = size > pull_base_bytes ? (size - pull_base_bytes) / run_bytes : 0;
   parse_as(Type::pull, datagram, pull_base_bytes + run_bytes * std::clamp<std::size_t>(runs, 1, max_runs));

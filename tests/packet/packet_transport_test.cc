@@ -1,6 +1,7 @@
 // What the transport checks before it opens a socket on a loop.
 #include <gtest/gtest.h>
 
+#include <rgtp/pending.h>
 #include <rgtp/transports.h>
 
 #include "support/memory_sink.h"
@@ -21,14 +22,16 @@ class FullLoop : public EventLoop {
     return fail(Errc::limit, "full");
   }
   void offload(std::function<void()> /*work*/, std::function<void()> /*done*/) override {}
+  std::shared_ptr<void> on_closing(std::function<void()> /*end*/) override { return nullptr; }
+  Pending<void> close() override { std::abort(); }  // nobody does
   void* native() override { return nullptr; }
 };
 
 Errc expose_error(std::uint32_t mtu) {
   FullLoop loop;
   const auto store = test::published_store(test::manifest_of(0), {});
-  const auto exposed =
-      udp_transport({.mtu = mtu})->expose(store, loop, std::make_shared<test::NullObserver>());
+  const auto exposed = udp_transport({.mtu = mtu})
+                           ->expose(store, Access::owner(), loop, std::make_shared<test::NullObserver>());
   return exposed.error().code;
 }
 

@@ -15,6 +15,7 @@ class PickerTest : public testing::Test {
 
   PickerTest() {
     EXPECT_TRUE(sink_.on_manifest(manifest_));
+    EXPECT_TRUE(availability_.begin(manifest_, 5, manifest_.size));
     picker_.begin(manifest_, 1371);
   }
 
@@ -31,7 +32,8 @@ class PickerTest : public testing::Test {
   const Manifest manifest_ = test::manifest_of(5 * 4096);
   test::MemorySink sink_;
   Reassembly reassembly_;
-  Picker picker_{reassembly_, sink_};
+  Availability availability_;
+  Picker picker_{reassembly_, availability_, sink_};
   std::uint32_t again_ = 0;
 };
 
@@ -48,7 +50,7 @@ TEST_F(PickerTest, GoesThroughTheContentInItsOrder) {
 }
 
 TEST_F(PickerTest, HasNothingBeforeItBegins) {
-  Picker picker(reassembly_, sink_);
+  Picker picker(reassembly_, availability_, sink_);
   EXPECT_FALSE(picker.has_more());
 }
 
@@ -97,12 +99,55 @@ TEST_F(PickerTest, LeavesAChunkThatTheWindowHasPassed) {
   EXPECT_EQ(pick(2), (Slices{slice(3, 0), slice(3, 1)}));
 }
 
+// Of five chunks that a surface may come to, the second and the fourth are published.
+class GrowingPickerTest : public PickerTest {
+ protected:
+  GrowingPickerTest() {
+    Manifest growing = manifest_;
+    growing.size_pending = true;
+    EXPECT_TRUE(availability_.begin(growing, 0, std::nullopt));
+    announce(0b01010, std::nullopt);
+  }
+  void announce(std::uint64_t bits, std::optional<std::uint64_t> final_size) {
+    Announce announce{.final_size_known = final_size.has_value(),
+                      .published_to = 1,
+                      .final_size = final_size.value_or(0),
+                      .words = {0, 1}};
+    announce.bitmap[0] = bits;
+    EXPECT_TRUE(availability_.on_announce(announce));
+  }
+};
+
+TEST_F(GrowingPickerTest, GoesThroughWhatIsAvailable) {
+  EXPECT_EQ(pick(100),
+            (Slices{slice(1, 0), slice(1, 1), slice(1, 2), slice(3, 0), slice(3, 1), slice(3, 2)}));
+  EXPECT_FALSE(picker_.has_more());
+  announce(0b01011, std::nullopt);
+  EXPECT_TRUE(picker_.has_more());
+  EXPECT_EQ(pick(100), (Slices{slice(0, 0), slice(0, 1), slice(0, 2)}));
+}
+
+TEST_F(GrowingPickerTest, EndsAChunkThatItBeganBeforeItTakesUpAnEarlierOne) {
+  EXPECT_EQ(pick(4).back(), slice(3, 0));
+  announce(0b01011, std::nullopt);
+  EXPECT_EQ(pick(100), (Slices{slice(3, 1), slice(3, 2), slice(0, 0), slice(0, 1), slice(0, 2)}));
+}
+
+TEST_F(GrowingPickerTest, LeavesAChunkThatTheSurfaceEndsBefore) {
+  EXPECT_EQ(pick(4).back(), slice(3, 0));
+  announce(0b01010, 2 * 4096 + 1);
+  EXPECT_FALSE(picker_.has_more());
+  EXPECT_TRUE(pick(100).empty());
+}
+
 TEST_F(PickerTest, PicksAtMostSixtyRuns) {
   const Manifest many = test::manifest_of(200 * 4096);
   test::MemorySink sink;
   ASSERT_TRUE(sink.on_manifest(many));
   Reassembly reassembly;
-  Picker picker(reassembly, sink);
+  Availability availability;
+  ASSERT_TRUE(availability.begin(many, 200, many.size));
+  Picker picker(reassembly, availability, sink);
   picker.begin(many, 1371);
   Picker::Picked picked;
   picker.pick(600, picked);

@@ -220,7 +220,7 @@ TEST_F(SecondPull, HasTheFirstSlicesFollowItsHello) {
   now_ += round_trip;
   receive(manifest_answer(*hello));
   PullRequest followed{.first_ask = hello->first_ask, .slice_bytes = slice_bytes(), .id = {}};
-  runs_from_beginning(manifest(), hello->slices_wanted, followed);
+  runs_from_beginning(manifest(), manifest().chunk_count(), hello->slices_wanted, followed);
   serve(followed);
   // 20,016 bytes and four trailers more are 15 slices: all of them followed.
   EXPECT_TRUE(sink_.is_complete());
@@ -236,7 +236,7 @@ TEST_F(SecondPull, AsksForWhatFollowedOnlyWhereItWasLost) {
   now_ += round_trip;
   receive(manifest_answer(*hello));
   PullRequest followed{.first_ask = hello->first_ask, .slice_bytes = slice_bytes(), .id = {}};
-  runs_from_beginning(manifest(), hello->slices_wanted, followed);
+  runs_from_beginning(manifest(), manifest().chunk_count(), hello->slices_wanted, followed);
   const auto asks = asks_of(followed);
   for (const auto& [ask, slice] : asks)
     if (ask != 3) receive_bytes(data_for(ask, slice));
@@ -256,7 +256,7 @@ TEST_F(SecondPull, AsksForWhatItWantsWhereThatIsNotTheBeginning) {
   now_ += round_trip;
   receive(manifest_answer(*hello));
   PullRequest followed{.first_ask = 0, .slice_bytes = slice_bytes(), .id = {}};
-  runs_from_beginning(manifest(), hello->slices_wanted, followed);
+  runs_from_beginning(manifest(), manifest().chunk_count(), hello->slices_wanted, followed);
   // Of what followed, only what is not wanted arrives.
   for (const auto& [ask, slice] : asks_of(followed))
     if (slice.chunk < ChunkIndex{3}) receive_bytes(data_for(ask, slice));

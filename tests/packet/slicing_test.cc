@@ -90,7 +90,7 @@ TEST(Slicing, HoldsForAnyManifest) {
 TEST(Slicing, BeginsWithTheFirstChunks) {
   const Manifest manifest = test::manifest_of(10'000);
   PullRequest pull{.slice_bytes = 1371, .id = {}};
-  runs_from_beginning(manifest, 5, pull);
+  runs_from_beginning(manifest, manifest.chunk_count(), 5, pull);
   const std::vector<packet::Run> expected = {{ChunkIndex{0}, 0, 3}, {ChunkIndex{1}, 0, 2}};
   EXPECT_TRUE(std::ranges::equal(pull.asked(), expected));
 }
@@ -98,11 +98,11 @@ TEST(Slicing, BeginsWithTheFirstChunks) {
 TEST(Slicing, BeginsWithNoMoreThanThereIs) {
   const Manifest manifest = test::manifest_of(5000);
   PullRequest pull{.slice_bytes = 1371, .id = {}};
-  runs_from_beginning(manifest, 1000, pull);
+  runs_from_beginning(manifest, manifest.chunk_count(), 1000, pull);
   const std::vector<packet::Run> expected = {{ChunkIndex{0}, 0, 3}, {ChunkIndex{1}, 0, 1}};
   EXPECT_TRUE(std::ranges::equal(pull.asked(), expected));
   PullRequest nothing{.slice_bytes = 1371, .id = {}};
-  runs_from_beginning(manifest, 0, nothing);
+  runs_from_beginning(manifest, manifest.chunk_count(), 0, nothing);
   EXPECT_EQ(nothing.run_count, 0);
 }
 
@@ -114,7 +114,8 @@ TEST(Slicing, WhatItBeginsWithIsAPullThatParses) {
     PullRequest pull{.slice_bytes = 0, .id = {}};
     pull.slice_bytes = slice_bytes_for(
         manifest, static_cast<std::uint16_t>(min_slice_bytes + random() % (max_slice_bytes - 511)));
-    runs_from_beginning(manifest, static_cast<std::uint32_t>(1 + random() % 100), pull);
+    runs_from_beginning(manifest, manifest.chunk_count(), static_cast<std::uint32_t>(1 + random() % 100),
+                        pull);
     ASSERT_TRUE(parse_pull(test::datagram_of(pull)));
   }
 }

@@ -17,6 +17,8 @@ bool hello_parses(std::span<const std::byte> bytes) { return parse_hello(bytes).
 bool manifest_parses(std::span<const std::byte> bytes) { return parse_manifest_answer(bytes).has_value(); }
 bool pull_parses(std::span<const std::byte> bytes) { return parse_pull(bytes).has_value(); }
 bool data_parses(std::span<const std::byte> bytes) { return parse_data(bytes).has_value(); }
+bool poll_parses(std::span<const std::byte> bytes) { return parse_poll(bytes).has_value(); }
+bool announce_parses(std::span<const std::byte> bytes) { return parse_announce(bytes).has_value(); }
 bool refuse_parses(std::span<const std::byte> bytes) { return parse_refuse(bytes).has_value(); }
 
 struct Kind {
@@ -43,10 +45,17 @@ std::vector<Kind> kinds() {
   const Hello hello{.pull_id = 5, .slice_capacity = 1440, .id = SurfaceId::random()};
   ManifestAnswer answer{.pull_id = 5};
   core::encode_manifest(test::manifest_of(100'000), answer.manifest);
+  Announce announce{.pull_id = 5, .published_from = 1, .published_to = 3, .words = {3, 2}};
+  announce.bitmap[0] = 0x123456789abcdef0;
   return {
       {"HELLO", test::datagram_of(hello), hello_parses, numbers(64, hello_bytes)},
       {"MANIFEST", test::datagram_of(answer), manifest_parses, {23}},
       {"PULL", test::datagram_of(pull_of(1000, {{ChunkIndex{1}, 2, 3}})), pull_parses, numbers(28, 32)},
+      {"POLL",
+       test::datagram_of(Poll{.pull_id = 5, .words = {3, 4}, .id = SurfaceId::random()}),
+       poll_parses,
+       {}},
+      {"ANNOUNCE", test::datagram_of(announce), announce_parses, {23, 60, 61, 62, 63}},
       {"REFUSE", test::datagram_of(Refuse{.pull_id = 5}), refuse_parses, {23, 28, 29, 30, 31}},
       {"DATA", test::data_datagram({.pull_id = 5}, test::pattern(1200)), data_parses, {}},
   };
@@ -154,6 +163,76 @@ TEST(WireLimits, ManifestHasAFinalSizeAndItsTagOnlyWhereItIsKnown) {
   EXPECT_TRUE(parses(false, 0, 0));
   EXPECT_FALSE(parses(false, 5, 0));
   EXPECT_FALSE(parses(false, 0, 1));
+}
+
+TEST(WireLimits, AnnounceHasOneFlag) {
+  for (unsigned bit = 0; bit < 8; ++bit) {
+    Bytes flagged = test::datagram_of(Announce{.words = {0, 1}});
+    flagged[22] |= std::byte{static_cast<unsigned char>(1U << bit)};
+    seal_datagram(flagged);
+    EXPECT_EQ(announce_parses(flagged), bit == 0) << bit;
+  }
+}
+
+TEST(WireLimits, AnnounceHasAFinalSizeAndItsTagOnlyWhereItIsKnown) {
+  const auto parses = [](bool known, std::uint64_t size, unsigned tag) {
+    Announce announce{.final_size_known = known, .final_size = size, .words = {0, 1}};
+    announce.end_tag.back() = std::byte(tag);
+    return announce_parses(test::datagram_of(announce));
+  };
+  EXPECT_TRUE(parses(true, 5, 1));
+  EXPECT_TRUE(parses(true, 0, 0));
+  EXPECT_TRUE(parses(false, 0, 0));
+  EXPECT_FALSE(parses(false, 5, 0));
+  EXPECT_FALSE(parses(false, 0, 1));
+}
+
+TEST(WireLimits, AnnounceCountsUpwardsAndNoMoreThanASurfaceHas) {
+  const auto parses = [](std::uint32_t from, std::uint32_t to) {
+    return announce_parses(
+        test::datagram_of(Announce{.published_from = from, .published_to = to, .words = {0, 1}}));
+  };
+  EXPECT_TRUE(parses(0, 0));
+  EXPECT_TRUE(parses(7, 7));
+  EXPECT_FALSE(parses(8, 7));
+  EXPECT_TRUE(parses(0, Manifest::max_chunks));
+  EXPECT_FALSE(parses(0, Manifest::max_chunks + 1));
+}
+
+TEST(WireLimits, PollKnowsNoMoreThanASurfaceHas) {
+  const auto parses = [](std::uint32_t published) {
+    return poll_parses(test::datagram_of(Poll{.published = published, .words = {0, 1}, .id = {}}));
+  };
+  EXPECT_TRUE(parses(Manifest::max_chunks));
+  EXPECT_FALSE(parses(Manifest::max_chunks + 1));
+}
+
+TEST(WireLimits, WordsAreThoseThatASurfaceHasAndOneAnnounceCarries) {
+  for (const auto& [first, count, right] : {std::tuple{0, 0, false},
+                                            {0, 1, true},
+                                            {0, 142, true},
+                                            {0, 143, false},
+                                            {16'383, 1, true},
+                                            {16'383, 2, false},
+                                            {16'384, 1, false},
+                                            {16'242, 142, true},
+                                            {16'243, 142, false},
+                                            {65'535, 1, false}}) {
+    const WordRange words{static_cast<std::uint16_t>(first), static_cast<std::uint16_t>(count)};
+    EXPECT_EQ(poll_parses(test::datagram_of(Poll{.words = words, .id = {}})), right) << first;
+    if (count <= 142) {
+      EXPECT_EQ(announce_parses(test::datagram_of(Announce{.words = words})), right) << first;
+    }
+  }
+}
+
+TEST(WireLimits, AnnounceHasAsManyWordsAsItSays) {
+  Bytes bytes = test::datagram_of(Announce{.words = {0, 3}});
+  for (unsigned said = 0; said < 256; ++said) {
+    bytes[58] = std::byte(said);
+    seal_datagram(bytes);
+    EXPECT_EQ(announce_parses(bytes), said == 3) << said;
+  }
 }
 
 TEST(WireLimits, HelloNamesASliceLengthThatThereCanBe) {

@@ -78,6 +78,31 @@ PullRequest some_pull() {
   return pull;
 }
 
+Poll some_poll() {
+  return {.pull_id = some_pull_id,
+          .timestamp = 0x04030201,
+          .published = 0x00080706,
+          .words = {0x2221, 0x0041},
+          .rtt_us = 0x34333231,
+          .id = some_id(),
+          .cookie = cookie_of(0xcc)};
+}
+
+Announce some_announce() {
+  Announce announce{.pull_id = some_pull_id,
+                    .timestamp = 0x04030201,
+                    .service_delay = 0x0605,
+                    .final_size_known = true,
+                    .published_from = 0x00080706,
+                    .published_to = 0x00080707,
+                    .final_size = 0x1817161514131211,
+                    .words = {0x2221, 2}};
+  announce.end_tag.fill(std::byte{0xee});
+  announce.bitmap[0] = 0x4847464544434241;
+  announce.bitmap[1] = 1;
+  return announce;
+}
+
 Refuse some_refusal() {
   return {.pull_id = some_pull_id,
           .timestamp = 0x04030201,
@@ -160,6 +185,38 @@ TEST(Wire, DataHasTheseBytes) {
                 "4142");
 }
 
+TEST(Wire, PollHasTheseBytes) {
+  EXPECT_EQ(encoded_hex(some_poll()),
+            "52470105"
+            "00000000" +
+                pull_id_hex +
+                "01020304"
+                "06070800"
+                "2122"
+                "4100"
+                "31323334" +
+                id_hex + repeated("cc", 16));
+}
+
+TEST(Wire, AnnounceHasTheseBytes) {
+  EXPECT_EQ(encoded_hex(some_announce()),
+            "52470106"
+            "00000000" +
+                pull_id_hex +
+                "01020304"
+                "0506"
+                "0100"
+                "06070800"
+                "07070800"
+                "1112131415161718" +
+                repeated("ee", 16) +
+                "2122"
+                "0200"
+                "00000000"
+                "4142434445464748"
+                "0100000000000000");
+}
+
 TEST(Wire, RefuseHasTheseBytes) {
   EXPECT_EQ(encoded_hex(some_refusal()),
             "52470107"
@@ -190,6 +247,8 @@ TEST(Wire, RefuseHasTheseBytes) {
 TEST(Wire, EveryTypeComesBackAsItWasSent) {
   EXPECT_EQ(parse_hello(datagram_of(some_hello())), some_hello());
   EXPECT_EQ(parse_manifest_answer(datagram_of(some_manifest_answer())), some_manifest_answer());
+  EXPECT_EQ(parse_poll(datagram_of(some_poll())), some_poll());
+  EXPECT_EQ(parse_announce(datagram_of(some_announce())), some_announce());
   EXPECT_EQ(parse_refuse(datagram_of(some_refusal())), some_refusal());
   EXPECT_EQ(parse_refuse(datagram_of(some_retry())), some_retry());
   EXPECT_EQ(parse_data(test::data_datagram(some_data(), test::pattern(1))), some_data());
@@ -224,12 +283,27 @@ TEST(Wire, TheLongestPullFitsIntoTheLeastPacket) {
   EXPECT_EQ(parsed->slices(), 60U);
 }
 
+TEST(Wire, AnAnnounceHasAsManyWordsAsItsLengthAllows) {
+  EXPECT_EQ(announce_words_in(0), 1U);
+  EXPECT_EQ(announce_words_in(72), 1U);
+  EXPECT_EQ(announce_words_in(79), 1U);
+  EXPECT_EQ(announce_words_in(80), 2U);
+  EXPECT_EQ(announce_words_in(header_bytes + min_slice_bytes), 60U);
+  EXPECT_EQ(announce_words_in(1200), 142U);
+  EXPECT_EQ(announce_words_in(9000), 142U);
+  Announce longest{.words = {0, 142}};
+  longest.bitmap.fill(5);
+  EXPECT_EQ(datagram_of(longest).size(), 1200U);
+  EXPECT_EQ(parse_announce(datagram_of(longest)), longest);
+}
+
 TEST(Wire, NoAnswerToAStrangerIsLongerThanItsRequest) {
   EXPECT_LE(datagram_of(some_manifest_answer()).size(), datagram_of(some_hello()).size());
   EXPECT_LE(datagram_of(some_refusal()).size(), datagram_of(some_hello()).size());
   PullRequest shortest = some_pull();
   shortest.run_count = 1;
   EXPECT_LE(datagram_of(some_refusal()).size(), datagram_of(shortest).size());
+  EXPECT_LE(datagram_of(some_refusal()).size(), datagram_of(some_poll()).size());
 }
 
 TEST(Wire, AllTypesAgreeOnThePrefix) {
@@ -244,6 +318,8 @@ TEST(Wire, AllTypesAgreeOnThePrefix) {
   expect_prefix(datagram_of(some_manifest_answer()), 2);
   expect_prefix(datagram_of(some_pull()), 3);
   expect_prefix(test::data_datagram(some_data(), test::pattern(1)), 4);
+  expect_prefix(datagram_of(some_poll()), 5);
+  expect_prefix(datagram_of(some_announce()), 6);
   expect_prefix(datagram_of(some_refusal()), 7);
 }
 

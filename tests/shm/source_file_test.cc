@@ -1,3 +1,5 @@
+#include "shm/source_file.h"
+
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -9,7 +11,6 @@
 #include <sys/uio.h>
 
 #include "shm/file_bytes.h"
-#include "shm/mapped_file.h"
 #include "shm/os_faults.h"
 
 namespace rgtp::shm {

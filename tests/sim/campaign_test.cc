@@ -87,6 +87,51 @@ TEST(Campaign, EverySeedEndsWithExactBytesAtAFairCost) {
   }
 }
 
+// The same links, and a surface of few chunks that is written while it is pulled: in order or not, under a
+// capacity or not, given up in the middle or not.
+SimulationOptions growing_scenario(std::uint64_t seed) {
+  SimulationOptions options = scenario(seed);
+  options.chunk_bytes = 4096;
+  options.size = (seed * 7919) % 150'000;
+  // What a producer writes slowly must not wait for the slowest links.
+  options.down.rate = options.up.rate = std::max(options.down.rate, 1.25e6);
+  ProducerOptions producer;
+  producer.order = seed % 2 == 0 ? ProducerOptions::Order::content : ProducerOptions::Order::random;
+  producer.interval = std::chrono::microseconds(100 << (seed / 3 % 10));
+  if (seed / 2 % 2 == 0) producer.capacity = options.size + 1 + seed * 104'729 % 100'000;
+  if (seed % 5 == 4) producer.aborts_after = static_cast<std::uint32_t>(options.size / 8192);
+  options.producer = producer;
+  options.order = seed / 4 % 2 == 0 ? Order::arrival : Order::content;
+  return options;
+}
+
+TEST(Campaign, SurfacesThatGrowEndWithExactBytesOrAsTheirWriterSays) {
+  for (std::uint64_t seed = 0; seed < seeds(); ++seed) {
+    const SimulationOptions options = growing_scenario(seed);
+    Simulation simulation(options);
+    simulation.run();
+    const auto& error = simulation.puller(0).error();
+    if (options.producer->aborts_after && options.size > 0) {
+      ASSERT_TRUE(error && error->code == Errc::aborted) << describe(options, simulation);
+    } else {
+      ASSERT_TRUE(simulation.puller(0).is_exact()) << describe(options, simulation);
+    }
+    // A few round trips behind the writer, and what the losses cost.
+    const Duration behind = simulation.elapsed() - simulation.finished_at();
+    EXPECT_LT(behind, 5s + 100 * options.down.delay) << describe(options, simulation);
+  }
+}
+
+TEST(Campaign, TheSameSeedGivesTheSameTraceWhileASurfaceGrows) {
+  for (std::uint64_t seed = 5; seed < seeds(); seed += 16) {
+    Simulation first(growing_scenario(seed));
+    first.run();
+    Simulation second(growing_scenario(seed));
+    second.run();
+    EXPECT_EQ(first.trace(), second.trace()) << "seed " << seed;
+  }
+}
+
 TEST(Campaign, TheSameSeedGivesTheSameTrace) {
   for (std::uint64_t seed = 5; seed < seeds(); seed += 16) {
     Simulation first(scenario(seed));

@@ -149,6 +149,96 @@ TEST(Scenario, LossesThatLateArrivalsDisproveAreFewOnceReorderingIsKnown) {
   EXPECT_LT(static_cast<double>(stats.slices_asked_again), 0.02 * static_cast<double>(stats.slices_asked));
 }
 
+TEST(Scenario, ChunksAreThereSoonAfterTheyArePublished) {
+  // 25 chunks in order, one every 10 ms, over 5 ms each way.
+  Simulation simulation({.size = 100'000, .chunk_bytes = 4096, .producer = ProducerOptions{}});
+  simulation.run();
+  EXPECT_TRUE(simulation.puller(0).is_exact());
+  // A quarter of a round trip until the poll, one for its answer and one for the data.
+  EXPECT_LT(simulation.elapsed() - simulation.finished_at(), 30ms);
+  const Stats stats = simulation.puller(0).stats();
+  EXPECT_EQ(stats.slices_asked_again, 0U);
+  EXPECT_EQ(stats.slices_asked, 24U * 3 + 2);
+}
+
+TEST(Scenario, AWriterThatPausesCostsPollsAndNoPull) {
+  // 3 chunks, 20 s apart.
+  Simulation simulation({.size = 3 * 4096,
+                         .chunk_bytes = 4096,
+                         .producer = ProducerOptions{.interval = 20s},
+                         .idle_timeout = 2s});
+  simulation.run();
+  EXPECT_TRUE(simulation.puller(0).is_exact());
+  EXPECT_LT(simulation.elapsed(), 61s);
+  EXPECT_EQ(simulation.puller(0).stats().slices_asked, 9U);
+  // Ten polls a second, a few more at news, and little else.
+  EXPECT_LT(simulation.up().counters().datagrams, 700U);
+}
+
+TEST(Scenario, UnderACapacityTheSizeIsLearnedFromAPoll) {
+  for (const std::uint64_t size : {0U, 1U, 4096U, 4097U, 100'000U}) {
+    Simulation simulation(
+        {.size = size, .chunk_bytes = 4096, .producer = ProducerOptions{.capacity = 200'000}});
+    simulation.run();
+    EXPECT_TRUE(simulation.puller(0).is_exact()) << size;
+    EXPECT_LT(simulation.elapsed() - simulation.finished_at(), 130ms) << size;
+  }
+}
+
+TEST(Scenario, AWriterThatGivesUpAbortsThePull) {
+  Simulation simulation({.size = 100'000,
+                         .chunk_bytes = 4096,
+                         .down = {.loss = 0.2},
+                         .up = {.loss = 0.2},
+                         .producer = ProducerOptions{.aborts_after = 10}});
+  simulation.run();
+  ASSERT_TRUE(simulation.puller(0).error());
+  EXPECT_EQ(simulation.puller(0).error()->code, Errc::aborted);
+  EXPECT_LT(simulation.elapsed() - simulation.finished_at(), 1s);
+}
+
+TEST(Scenario, AnExposerThatIsKilledWhileItIsPolledIsGone) {
+  Simulation simulation({.chunk_bytes = 4096, .producer = ProducerOptions{.interval = 100s}});
+  simulation.at(500ms, [&] { simulation.kill_exposer(); });
+  simulation.run();
+  ASSERT_TRUE(simulation.puller(0).error());
+  EXPECT_EQ(simulation.puller(0).error()->code, Errc::exposer_gone);
+  EXPECT_LT(simulation.elapsed(), 3500ms);
+}
+
+TEST(Scenario, AnExposerThatIsSilentWhileItIsPolledTimesOut) {
+  Simulation simulation(
+      {.chunk_bytes = 4096, .producer = ProducerOptions{.interval = 100s}, .idle_timeout = 2s});
+  simulation.at(500ms, [&] { simulation.down().set_blocked(true); });
+  simulation.run();
+  ASSERT_TRUE(simulation.puller(0).error());
+  EXPECT_EQ(simulation.puller(0).error()->code, Errc::timed_out);
+  EXPECT_GT(simulation.elapsed(), 2400ms);
+  EXPECT_LT(simulation.elapsed(), 2600ms);
+}
+
+TEST(Scenario, ChunksOfAWideSurfaceAreFoundInAnyOrder) {
+  // 10,000 chunks are 157 words, and the range of 9,300 has 147: more than one ANNOUNCE carries.
+  Simulation simulation(
+      {.size = 10'000 * 4096,
+       .chunk_bytes = 4096,
+       .producer = ProducerOptions{.order = ProducerOptions::Order::random, .interval = 100us},
+       .range = {4096 * 500, 4096 * 9300}});
+  simulation.run();
+  EXPECT_TRUE(simulation.puller(0).is_exact());
+}
+
+TEST(Scenario, AnnouncesAreAsShortAsTheExposersNetworkHasThem) {
+  // 16,384 chunks at most: the first poll is for 136 words, of which that network carries 71.
+  Simulation simulation({.size = 50'000,
+                         .chunk_bytes = 4096,
+                         .exposer_mtu = 660,
+                         .producer = ProducerOptions{.interval = 1ms, .capacity = 64 << 20}});
+  simulation.run();
+  EXPECT_TRUE(simulation.puller(0).is_exact());
+  EXPECT_LT(simulation.elapsed(), 500ms);
+}
+
 TEST(Scenario, SixteenPullersShareOneExposer) {
   Simulation simulation({.size = 1 << 20, .down = {.rate = 12.5e6, .loss = 0.01}, .pullers = 16});
   simulation.run();

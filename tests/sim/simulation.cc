@@ -1,8 +1,11 @@
 #include "sim/simulation.h"
 
+#include <algorithm>
 #include <cstring>
+#include <numeric>
 
 #include "core/heap_region.h"
+#include "packet/slicing.h"
 #include "support/pattern.h"
 
 namespace rgtp::test {
@@ -17,19 +20,31 @@ std::array<std::byte, 32> secret_of(std::uint64_t seed) {
   return secret;
 }
 
+// A chunk as it is stored: in full where the size is pending, zeros behind the end.
+std::span<const std::byte> stored_chunk(const core::SurfaceStore& store, ChunkIndex chunk) {
+  return store.mapped().subspan(store.manifest().offset_of(chunk), store.manifest().length_of(chunk));
+}
+
+void publish(core::SurfaceStore& store, ChunkIndex chunk) {
+  store.publish(chunk, core::chunk_tag(chunk, stored_chunk(store, chunk)));
+}
+
 std::shared_ptr<core::SurfaceStore> make_store(const SimulationOptions& options, std::size_t number,
                                                std::span<const std::byte> content) {
-  Manifest manifest = Manifest::make(content.size(), "simulated").value();
+  const bool grows = number == 0 && options.producer;
+  const bool is_pending = grows && options.producer->capacity > 0;
+  const std::uint64_t size = is_pending ? options.producer->capacity : content.size();
+  Manifest manifest = Manifest::make(size, "simulated").value();
+  manifest.size_pending = is_pending;
   manifest.chunk_bytes = options.chunk_bytes;
   manifest.id = {};
   std::memcpy(manifest.id.bytes.data(), &options.seed, sizeof options.seed);
   manifest.id.bytes.back() = static_cast<std::byte>(number);
-  auto region = core::HeapRegion::make(content.size()).value();
+  auto region = core::HeapRegion::make(manifest.stored_bytes()).value();
   if (auto written = region->write(0, content); !written) std::abort();
   auto store = std::make_shared<core::SurfaceStore>(manifest, region);
-  for (ChunkIndex chunk{0}; chunk.value < manifest.chunk_count(); ++chunk.value)
-    store->publish(
-        chunk, core::chunk_tag(chunk, content.subspan(manifest.offset_of(chunk), manifest.length_of(chunk))));
+  for (ChunkIndex chunk{0}; !grows && chunk.value < manifest.chunk_count(); ++chunk.value)
+    publish(*store, chunk);
   return store;
 }
 
@@ -84,10 +99,17 @@ ChunkVerdict SimulatedPuller::on_chunk(ChunkIndex chunk) {
   return verdict;
 }
 
-void SimulatedPuller::on_end(Result<std::uint64_t> final_size) {
+Result<void> SimulatedPuller::on_final_size(std::uint64_t size) {
+  auto cut = state_.on_final_size(size);
+  if (!cut) on_end(cut.error());
+  if (state_.complete()) done_at_ = simulation_.now_;
+  return cut;
+}
+
+void SimulatedPuller::on_end(Error error) {
   ended_ = true;
   done_at_ = simulation_.now_;
-  if (!final_size) error_ = final_size.error();
+  error_ = std::move(error);
 }
 
 void SimulatedPuller::on_event(const Event& event) {
@@ -220,7 +242,34 @@ bool Simulation::send_train() {
   return true;
 }
 
+// The chunk that holds the end comes last, as a writer's does, and the final size right before it.
+void Simulation::start_producer() {
+  const ProducerOptions& producer = *options_.producer;
+  const auto& store = surfaces_[0].store;
+  std::vector<std::uint32_t> chunks(packet::chunks_up_to(options_.size, options_.chunk_bytes));
+  std::iota(chunks.begin(), chunks.end(), 0);
+  std::mt19937_64 random(options_.seed);
+  if (producer.order == ProducerOptions::Order::random && !chunks.empty())
+    std::shuffle(chunks.begin(), chunks.end() - 1, random);
+  Duration when{};
+  const auto then = [&](auto action) { at(when += producer.interval, std::move(action)); };
+  for (std::size_t i = 0; i < chunks.size(); ++i) {
+    if (producer.aborts_after == i) break;
+    then([&store, chunk = ChunkIndex{chunks[i]}, is_last = i + 1 == chunks.size(), size = options_.size] {
+      if (is_last && store->manifest().size_pending) store->set_final_size(size);
+      publish(*store, chunk);
+    });
+  }
+  then([this, &store, aborts = producer.aborts_after.has_value()] {
+    finished_at_ = now_;
+    if (!aborts && !store->final_size()) store->set_final_size(0);
+    store->end(aborts ? SurfaceState::aborted : SurfaceState::finished);
+    if (aborts) withdraw();
+  });
+}
+
 void Simulation::run() {
+  if (options_.producer) start_producer();
   for (const auto& puller : pullers_) puller->start();
   run_pending();
 }

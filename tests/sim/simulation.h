@@ -20,6 +20,15 @@
 
 namespace rgtp::test {
 
+// Writes surface 0 while it is pulled.
+struct ProducerOptions {
+  enum class Order { content, random };
+  Order order = Order::content;
+  Duration interval = std::chrono::milliseconds(10);  // between two chunks
+  std::uint64_t capacity = 0;                         // 0: the size is known from the start
+  std::optional<std::uint32_t> aborts_after = {};     // so many chunks
+};
+
 struct SimulationOptions {
   std::uint64_t seed = 1;
   std::uint64_t size = 256 * 1024;
@@ -30,6 +39,7 @@ struct SimulationOptions {
   std::uint32_t exposer_mtu = 65'535;  // more than that its own network does not take
   Duration service_time{};             // that passes before the exposer sends a train
   std::size_t pullers = 1;
+  std::optional<ProducerOptions> producer = {};  // without one all is published before the start
   Range range = {};
   Order order = Order::arrival;
   Duration idle_timeout = std::chrono::seconds(10);
@@ -58,7 +68,8 @@ class SimulatedPuller : public Sink, private Observer {
   std::optional<Placement> place(ChunkIndex chunk) override { return state_.place(chunk); }
   ChunkVerdict on_chunk(ChunkIndex chunk) override;
   ChunkRange wanted() const override { return state_.wanted(); }
-  void on_end(Result<std::uint64_t> final_size) override;
+  Result<void> on_final_size(std::uint64_t size) override;
+  void on_end(Error error) override;
   Observer& observer() override { return *this; }
 
  private:
@@ -88,6 +99,8 @@ class Simulation {
 
   // Until every pull is done, or the deadline.
   void run();
+  // When the producer had published everything.
+  Duration finished_at() const { return finished_at_ - start_; }
   // Exposes a surface beside number 0, and returns its number.
   std::size_t expose(std::uint64_t size);
   // Once puller 0 is done: `later` it pulls this surface over the same path, until that is done too.
@@ -126,6 +139,7 @@ class Simulation {
     std::shared_ptr<core::SurfaceStore> store;
   };
 
+  void start_producer();
   void schedule(TimePoint when, std::function<void()> action);
   void run_pending();
   void record(std::uint64_t what);
@@ -144,6 +158,7 @@ class Simulation {
   std::shared_ptr<core::Counters> exposer_counters_ = std::make_shared<core::Counters>();
   packet::ExposerEngine exposer_;
   bool exposer_alive_ = true;
+  TimePoint finished_at_ = start_;
   bool serving_ = false;
   packet::Train train_;
   std::size_t sending_to_ = 0;

@@ -54,6 +54,7 @@ class ChildProcess {
   // is -SIGKILL.
   int wait(Clock::duration patience = default_patience);
   void send_signal(int number) const;
+  pid_t pid() const { return pid_; }
 
   // The next line of stdout without its end; nothing where stdout ended first, or patience did.
   std::optional<std::string> read_line(Clock::duration patience = default_patience);

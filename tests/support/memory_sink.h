@@ -17,7 +17,7 @@ class MemorySink : public Sink {
   Result<void> on_manifest(const Manifest& manifest) override {
     if (refuses_manifest_) return fail(Errc::too_large, "as the test wants it");
     manifest_ = manifest;
-    bytes_.resize(manifest.size);
+    bytes_.resize(manifest.stored_bytes());
     trailers_.resize(std::size_t{manifest.chunk_count()} * manifest.trailer_bytes);
     there_.assign(manifest.chunk_count(), false);
     if (!wanted_) wanted_ = ChunkRange{ChunkIndex{0}, ChunkIndex{manifest.chunk_count()}};
@@ -38,14 +38,20 @@ class MemorySink : public Sink {
     return ChunkVerdict::good;
   }
   ChunkRange wanted() const override { return wanted_.value_or(ChunkRange{}); }
-  void on_end(Result<std::uint64_t> final_size) override {
+  Result<void> on_final_size(std::uint64_t size) override {
+    final_size_ = size;
+    if (refuses_final_size_) return fail(Errc::out_of_range, "as the test wants it");
+    return {};
+  }
+  void on_end(Error error) override {
     ++ends_;
-    if (!final_size) error_ = final_size.error();
+    error_ = std::move(error);
   }
   RecordingObserver& observer() override { return observer_; }
 
   void want(ChunkRange wanted) { wanted_ = wanted; }
   void refuse_manifest() { refuses_manifest_ = true; }
+  void refuse_final_size() { refuses_final_size_ = true; }
 
   const std::optional<Manifest>& manifest() const { return manifest_; }
   std::span<const std::byte> bytes() const { return bytes_; }
@@ -55,6 +61,7 @@ class MemorySink : public Sink {
   }
   std::uint32_t rejected() const { return rejected_; }
   int ends() const { return ends_; }
+  std::optional<std::uint64_t> final_size() const { return final_size_; }
   std::optional<Errc> error() const { return error_ ? std::optional(error_->code) : std::nullopt; }
 
  private:
@@ -72,8 +79,10 @@ class MemorySink : public Sink {
   std::vector<bool> there_;
   std::uint32_t rejected_ = 0;
   int ends_ = 0;
+  std::optional<std::uint64_t> final_size_;
   std::optional<Error> error_;
   bool refuses_manifest_ = false;
+  bool refuses_final_size_ = false;
 };
 
 }  // namespace rgtp::test

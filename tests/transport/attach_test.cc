@@ -14,6 +14,7 @@
 #include <rgtp/rgtp.h>
 
 #include "support/pattern.h"
+#include "support/temporary_directory.h"
 
 namespace rgtp::test {
 namespace {
@@ -262,7 +263,9 @@ class AttachedHandles : public AttachTest, public testing::WithParamInterface<st
     open();
   }
   void open() {
-    Transports both = {GetParam() == "udp" ? udp_transport() : inproc_transport()};
+    const Transports both = {GetParam() == "udp"      ? udp_transport()
+                             : GetParam() == "inproc" ? inproc_transport()
+                                                      : shm_transport({.directory = directory_.path()})};
     exposer_ = Exposer::open({.loop = loop_, .transports = both}).value();
     puller_ = Puller::open({.loop = loop_, .transports = both}).value();
   }
@@ -286,11 +289,33 @@ class AttachedHandles : public AttachTest, public testing::WithParamInterface<st
     }
   }
 
+  const TemporaryDirectory directory_{"/dev/shm"};
   std::optional<Exposer> exposer_;
   std::optional<Puller> puller_;
   std::optional<Surface> surface_;
   std::optional<Pull> pull_;
 };
+
+TEST_P(AttachedHandles, CloseEndsAPullThatWaitsWhileAnotherThreadPublishes) {
+  auto writer = exposer_->begin({.size = 1000 * chunk_bytes, .expose = {.chunk_bytes = chunk_bytes}}).value();
+  pull_ = puller_->pull(writer.locator());
+  std::optional<Errc> end;
+  ASSERT_TRUE(
+      pull_->complete().then([&](const Result<View>& view) { end = view ? Errc{} : view.error().code; }));
+  std::thread publisher([&] {
+    for (std::uint32_t chunk = 0; chunk < 500; ++chunk) {
+      (void)writer.loan(ChunkIndex{chunk});
+      (void)writer.publish(ChunkIndex{chunk});
+    }
+  });
+  for (int i = 0; i < 50; ++i) uv_run(&uv_, UV_RUN_NOWAIT);
+  (void)loop_->close();
+  run_to_the_end();
+  publisher.join();
+  EXPECT_EQ(end, Errc::closed);
+  // It was withdrawn with its loop, and nobody finishes it any more.
+  EXPECT_FALSE(std::move(writer).finish());
+}
 
 TEST_P(AttachedHandles, ExposeAndPull) {
   expose(1'000'000);
@@ -355,13 +380,14 @@ TEST_P(AttachedHandles, HandlesOnAClosedLoopSayClosedAndMayGoInAnyOrder) {
     (void)loop_->close();
     if (round % 2 == 0) run_to_the_end();  // else it has not taken notice yet
     EXPECT_EQ(exposer_->expose(Source::bytes(pattern(10))).get().error().code, Errc::closed);
-    EXPECT_EQ(pull_->next().get().error().code, Errc::closed);
     EXPECT_EQ(pull_->next().then([](const auto&) { FAIL(); }).error().code, Errc::closed);
     Pull late = puller_->pull(surface_->locator());
-    EXPECT_EQ(late.complete().get().error().code, Errc::closed);
-    EXPECT_EQ(late.next().get().error().code, Errc::closed);
-    auto handle = Exposer::open({.loop = loop_}).value();
-    EXPECT_EQ(handle.expose(Source::bytes(pattern(10))).get().error().code, Errc::closed);
+    if (GetParam() == "udp") {  // what is in memory needs no loop
+      EXPECT_EQ(pull_->next().get().error().code, Errc::closed);
+      EXPECT_EQ(late.complete().get().error().code, Errc::closed);
+      EXPECT_EQ(late.next().get().error().code, Errc::closed);
+    }
+    EXPECT_EQ(Exposer::open({.loop = loop_}).error().code, Errc::closed);
     destroy_handles(random, [] {});
   }
 }
@@ -379,7 +405,7 @@ TEST_P(AttachedHandles, CloseInACallbackOfAHandleEndsTheRun) {
   EXPECT_TRUE(closed);
 }
 
-INSTANTIATE_TEST_SUITE_P(Over, AttachedHandles, testing::Values("udp", "inproc"),
+INSTANTIATE_TEST_SUITE_P(Over, AttachedHandles, testing::Values("udp", "inproc", "shm"),
                          [](const auto& parameter) { return parameter.param; });
 
 TEST(SpawnedLoop, CloseEndsAndPostingIsOver) {

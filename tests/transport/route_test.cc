@@ -47,7 +47,7 @@ class ScriptedFetch : public Fetch, public std::enable_shared_from_this<Scripted
   }
   void end() {
     ended_ = true;
-    sink_->on_end(fail(Errc::exposer_gone, "as the script says"));
+    sink_->on_end({Errc::exposer_gone, "as the script says"});
   }
   void begin() {
     if (script_ == Script::end_before_the_manifest) return end();
@@ -85,7 +85,7 @@ class ScriptedTransport : public Transport {
   Result<std::shared_ptr<Region>> allocate(const Manifest&, const Access&) override {
     return fail(Errc::no_space, "this transport exposes nothing");
   }
-  Result<std::unique_ptr<Exposure>> expose(std::shared_ptr<const Store>, EventLoop&,
+  Result<std::unique_ptr<Exposure>> expose(std::shared_ptr<const Store>, const Access&, EventLoop&,
                                            std::shared_ptr<Observer>) override {
     return fail(Errc::no_route, "this transport exposes nothing");
   }

@@ -1,215 +1,32 @@
-#include "shm/mapped_file.h"
+#include "shm/output_file.h"
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cassert>
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
 #include <string>
-#include <string_view>
 #include <system_error>
 #include <utility>
 
-#include <boost/interprocess/exceptions.hpp>
-#include <boost/interprocess/mapped_region.hpp>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
+#include "shm/os.h"
+
 namespace rgtp::shm {
-namespace {
 
 namespace fs = std::filesystem;
 namespace bip = boost::interprocess;
 
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-
-  int get() const { return fd_; }
-  explicit operator bool() const { return fd_ >= 0; }
-
- private:
-  int fd_;
-};
-
-std::string quoted(const fs::path& path) { return "'" + path.string() + "'"; }
-
-Errc code_of(int error) {
-  switch (error) {
-    case ENOENT:
-    case ENOTDIR: return Errc::not_found;
-    case EACCES:
-    case EPERM:
-    case EROFS: return Errc::denied;
-    case ENOSPC:
-    case EDQUOT:
-    case ENOMEM: return Errc::no_space;
-    case EEXIST: return Errc::already_exists;
-    case EISDIR:
-    case ENXIO:  // opening a socket
-    case ENAMETOOLONG: return Errc::invalid_argument;
-    default: return Errc::io_error;
-  }
-}
-
-// What can be done about a failure, where its code alone does not say it.
-std::string_view remedy_of(int error, std::string_view otherwise) {
-  switch (error) {
-    case EMFILE:
-    case ENFILE: return "close some files or raise the limit (ulimit -n)";
-    case ENOMEM: return "raise the limit on address space (ulimit -v) or pull a range";
-    case EIO: return "check the disk";
-    default: return otherwise;
-  }
-}
-
-// "cannot open 'x': Permission denied: choose another file"
-tl::unexpected<Error> os_failure(std::string_view action, const fs::path& path, int error,
-                                 std::string_view remedy) {
-  return fail(code_of(error), "cannot " + std::string(action) + ' ' + quoted(path) + ": " +
-                                  std::generic_category().message(error) + ": " +
-                                  std::string(remedy_of(error, remedy)));
-}
-
-// Reads through a descriptor, where a file that became shorter is a short read and not a signal.
-class Reader {
- public:
-  Result<ReadStatus> read(int fd, const fs::path& path, std::uint64_t offset, std::span<std::byte> out,
-                          ReadMode mode) const {
-    while (!out.empty()) {
-      const bool nowait = mode == ReadMode::cached_only && knows_nowait_.load(std::memory_order_relaxed);
-      const iovec into{out.data(), out.size()};
-      const ssize_t got = ::preadv2(fd, &into, 1, static_cast<off_t>(offset), nowait ? RWF_NOWAIT : 0);
-      if (got > 0) {
-        offset += static_cast<std::uint64_t>(got);
-        out = out.subspan(static_cast<std::size_t>(got));
-      } else if (got == 0) {
-        return fail(Errc::source_changed,
-                    quoted(path) + " ends at byte " + std::to_string(offset) +
-                        ", it was cut short while in use: leave the file alone or use a copy");
-      } else if (nowait && errno == EAGAIN) {
-        return ReadStatus::would_block;
-      } else if (nowait && errno == EOPNOTSUPP) {
-        knows_nowait_.store(false, std::memory_order_relaxed);
-      } else if (errno != EINTR) {
-        return os_failure("read", path, errno, "see the system's log");
-      }
-    }
-    return ReadStatus::done;
-  }
-
- private:
-  mutable std::atomic<bool> knows_nowait_{true};
-};
-
-std::int64_t nanoseconds(const timespec& time) { return time.tv_sec * 1'000'000'000 + time.tv_nsec; }
-
-// By what a file is known to be the same and unchanged.
-struct Stamp {
-  dev_t device;
-  ino_t inode;
-  off_t size;
-  std::int64_t mtime_ns;
-  std::int64_t ctime_ns;
-
-  explicit Stamp(const struct stat& status)
-      : device(status.st_dev),
-        inode(status.st_ino),
-        size(status.st_size),
-        mtime_ns(nanoseconds(status.st_mtim)),
-        ctime_ns(nanoseconds(status.st_ctim)) {}
-  friend bool operator==(const Stamp&, const Stamp&) = default;
-};
-
-}  // namespace
-
-struct SourceFile::State {
-  fs::path path;
-  Descriptor file;
-  Stamp stamp;
-  Reader reader = {};
-};
-
-SourceFile::SourceFile(std::unique_ptr<const State> state) : state_(std::move(state)) {}
-SourceFile::~SourceFile() = default;
-
-Result<std::shared_ptr<SourceFile>> SourceFile::open(const fs::path& path) {
-  // O_NONBLOCK only so that a FIFO without a writer does not hold us up.
-  Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
-  struct stat status = {};
-  if (!file || ::fstat(file.get(), &status) != 0)
-    return os_failure("open", path, errno, "name a file that exists and that you may read");
-  if (!S_ISREG(status.st_mode))
-    return fail(Errc::invalid_argument,
-                quoted(path) + " is not a regular file: name one, or copy what it gives into one");
-  ::fcntl(file.get(), F_SETFL, 0);
-  auto state = std::unique_ptr<State>(new State{path, std::move(file), Stamp(status)});
-  return std::shared_ptr<SourceFile>(new SourceFile(std::move(state)));
-}
-
-Result<ReadStatus> SourceFile::read(std::uint64_t offset, std::span<std::byte> out, ReadMode mode) const {
-  assert(offset <= size() && out.size() <= size() - offset);
-  return state_->reader.read(state_->file.get(), state_->path, offset, out, mode);
-}
-
-Result<void> SourceFile::write(std::uint64_t /*offset*/, std::span<const std::byte> /*in*/) {
-  return fail(Errc::invalid_argument,
-              quoted(path()) + " is exposed and cannot be written: write another file");
-}
-
-Result<void> SourceFile::check_unchanged() const {
-  struct stat status = {};
-  if (::fstat(state_->file.get(), &status) != 0)
-    return os_failure("look at", path(), errno, "see the system's log");
-  if (Stamp(status) == state_->stamp) return {};
-  return fail(Errc::source_changed,
-              quoted(path()) + " was changed, replaced or deleted since it was opened: expose it again");
-}
-
-std::uint64_t SourceFile::size() const { return static_cast<std::uint64_t>(state_->stamp.size); }
-const fs::path& SourceFile::path() const { return state_->path; }
-
 namespace {
 
 constexpr std::string_view another_directory = "choose a directory that exists and that you may write to";
-
-// What Boost.Interprocess asks of something that it is to map.
-class Mappable {
- public:
-  explicit Mappable(int fd) : fd_(fd) {}
-  bip::mapping_handle_t get_mapping_handle() const {
-    return bip::ipcdetail::mapping_handle_from_file_handle(fd_);
-  }
-
- private:
-  int fd_;
-};
-
-// Boost reports by exception; 0 or an errno here.
-int map_for_writing(int fd, std::uint64_t size, bip::mapped_region& mapping) {
-  if (size == 0) return 0;
-  try {
-    bip::mapped_region(Mappable(fd), bip::read_write, 0, size).swap(mapping);
-    return 0;
-  } catch (const bip::interprocess_exception& exception) {
-    return exception.get_native_error();
-  }
-}
 
 int write_fully(int fd, std::uint64_t offset, std::span<const std::byte> in) {
   while (!in.empty()) {
@@ -233,7 +50,7 @@ int fill_with_zeros(int fd, std::uint64_t size) {
 }
 
 // A store to a mapped page for which the disk has no room is a SIGBUS: so the room is taken before.
-int reserve(int fd, std::uint64_t size) {
+int take_disk_space(int fd, std::uint64_t size) {
   if (size == 0) return 0;
   int failed = 0;
   do failed = ::fallocate(fd, 0, 0, static_cast<off_t>(size));
@@ -242,8 +59,6 @@ int reserve(int fd, std::uint64_t size) {
   const bool unknown = errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL;
   return unknown ? fill_with_zeros(fd, size) : errno;
 }
-
-std::string proc_name(int fd) { return "/proc/self/fd/" + std::to_string(fd); }
 
 // A file without a name can be given one only through /proc.
 Descriptor open_unnamed(int directory) {
@@ -344,7 +159,8 @@ Result<void> OutputFile::State::take_space() {
   const bool known = ::fstatvfs(file.get(), &space) == 0 && space.f_blocks != 0;
   // Asked first, so that a pull that cannot succeed does not fill the disk for everybody else on its way.
   const std::uint64_t most = known ? space.f_bfree * space.f_frsize : PTRDIFF_MAX;
-  const int error = size > std::min<std::uint64_t>(most, PTRDIFF_MAX) ? ENOSPC : reserve(file.get(), size);
+  const int error =
+      size > std::min<std::uint64_t>(most, PTRDIFF_MAX) ? ENOSPC : take_disk_space(file.get(), size);
   if (error == 0) return {};
   if (code_of(error) != Errc::no_space && error != EFBIG)
     return os_failure("reserve space for", path, error, another_directory);
@@ -398,7 +214,7 @@ Result<std::shared_ptr<OutputFile>> OutputFile::create(const fs::path& path, std
   if (auto checked = state->check_target(); !checked) return fail(checked.error());
   if (auto opened = state->open_file(); !opened) return fail(opened.error());
   if (auto taken = state->take_space(); !taken) return fail(taken.error());
-  if (const int error = map_for_writing(state->file.get(), size, state->mapping); error != 0)
+  if (const int error = map_file(state->file.get(), bip::read_write, size, state->mapping); error != 0)
     return os_failure("map", path, error, "choose a directory on a local file system");
   return std::shared_ptr<OutputFile>(new OutputFile(std::move(state)));
 }
@@ -417,24 +233,25 @@ Result<void> OutputFile::write(std::uint64_t offset, std::span<const std::byte> 
   return {};
 }
 
-std::span<const std::byte> OutputFile::mapped() const {
-  return {static_cast<const std::byte*>(state_->mapping.get_address()), state_->mapping.get_size()};
-}
+std::span<const std::byte> OutputFile::mapped() const { return bytes_of(state_->mapping); }
 
 std::span<std::byte> OutputFile::writable() {
   if (state_->stage != State::Stage::writing) return {};
-  return {static_cast<std::byte*>(state_->mapping.get_address()), state_->mapping.get_size()};
+  return bytes_of(state_->mapping);
 }
 
 std::uint64_t OutputFile::size() const { return state_->size; }
 
-Result<void> OutputFile::commit() {
+Result<void> OutputFile::commit(std::uint64_t length) {
   State& state = *state_;
+  assert(length <= state.size);
   if (state.stage == State::Stage::committed)
     return fail(Errc::invalid_argument, quoted(state.path) + " has its name already: commit once");
   // First, so that nobody who finds the file by its name ever sees it change.
   state.stage = State::Stage::complete;
   if (state.size != 0 && ::mprotect(state.mapping.get_address(), state.mapping.get_size(), PROT_READ) != 0)
+    return os_failure("finish", state.path, errno, "try again");
+  if (length < state.size && ::ftruncate(state.file.get(), static_cast<off_t>(length)) != 0)
     return os_failure("finish", state.path, errno, "try again");
   if (state.give_name() != 0)
     return os_failure("give its name to", state.path, errno,

@@ -1,4 +1,4 @@
-#include "shm/mapped_file.h"
+#include "shm/output_file.h"
 
 #include <algorithm>
 #include <cstring>

@@ -1,5 +1,4 @@
-// Files as regions: one that is exposed, read with system calls so that nobody can turn it into a signal, and
-// one that a pull writes, mapped and invisible until it is complete.
+// The file that a pull writes: mapped, and invisible until it is complete.
 //
 //     auto out = OutputFile::create("model.bin", size, IfExists::refuse);
 //     if (!out) return fail(out.error());
@@ -16,37 +15,6 @@
 #include <rgtp/region.h>
 
 namespace rgtp::shm {
-
-// An exposed file. Never mapped by the library: a file that is cut short under a mapping is a SIGBUS.
-class SourceFile : public Region {
- public:
-  // Opens a regular file for reading, through symbolic links, and remembers device, inode, size, mtime and
-  // ctime. Never blocks on a planted FIFO or device. Errors: not_found, denied, invalid_argument (not a
-  // regular file), io_error.
-  [[nodiscard]] static Result<std::shared_ptr<SourceFile>> open(const std::filesystem::path& path);
-  ~SourceFile() override;
-
-  // preadv2; under cached_only with RWF_NOWAIT, so that would_block means the page cache lacks some of it.
-  // File systems that do not know RWF_NOWAIT are read plainly. source_changed where the file ends before
-  // `out` is full. After would_block or an error `out` holds anything.
-  Result<ReadStatus> read(std::uint64_t offset, std::span<std::byte> out, ReadMode mode) const override;
-  // Always an error: an exposed file is not written.
-  Result<void> write(std::uint64_t offset, std::span<const std::byte> in) override;
-  std::span<const std::byte> mapped() const override { return {}; }
-  std::span<std::byte> writable() override { return {}; }
-  // One fstat; source_changed where size, mtime or ctime differ. So it is source_changed too where the file
-  // was renamed, replaced or deleted: its bytes can still be read, but not found again by its name.
-  Result<void> check_unchanged() const override;
-
-  std::uint64_t size() const override;
-  const std::filesystem::path& path() const;
-
- private:
-  struct State;
-  explicit SourceFile(std::unique_ptr<const State> state);
-
-  std::unique_ptr<const State> state_;
-};
 
 // The file that a pull writes. Until commit() it has no name, or, where the file system has no O_TMPFILE, one
 // that begins with a dot and ends in ".part"; destroying it before commit() leaves nothing behind. A process
@@ -78,7 +46,11 @@ class OutputFile : public Region {
   // to), or already_exists under IfExists::refuse. Once; where it failed it may be tried again. It does not
   // wait for the disk: after a power failure the file may be gone, or have its name and size and hold zeros,
   // and what it replaced is gone then.
-  [[nodiscard]] Result<void> commit();
+  //
+  // With a length, only so much of it is kept: what is behind it is gone from the file, and may not be
+  // touched in the mapping.
+  [[nodiscard]] Result<void> commit() { return commit(size()); }
+  [[nodiscard]] Result<void> commit(std::uint64_t length);
 
  private:
   struct State;

@@ -1,0 +1,50 @@
+#include "packet/announcement.h"
+
+#include <algorithm>
+
+#include "packet/slicing.h"
+
+namespace rgtp::packet {
+
+namespace {
+
+std::uint64_t read_word(const Store& store, std::uint32_t word) {
+  const std::uint32_t first = word * word_chunks;
+  const std::uint32_t count = std::min(word_chunks, store.manifest().chunk_count() - first);
+  std::uint64_t bits = 0;
+  for (std::uint32_t i = 0; i < count; ++i)
+    if (store.has(ChunkIndex{first + i})) bits |= std::uint64_t{1} << i;
+  return bits;
+}
+
+}  // namespace
+
+std::uint32_t Published::end_of(const Manifest& manifest) const {
+  return final_size ? chunks_up_to(*final_size, manifest.chunk_bytes) : manifest.chunk_count();
+}
+
+Published published_of(const Store& store) {
+  Published published;
+  published.chunks = store.published();
+  published.final_size = store.final_size();
+  return published;
+}
+
+Announce Announcement::read(std::uint16_t service_delay) const {
+  Announce announce;
+  announce.pull_id = pull_id;
+  announce.timestamp = timestamp;
+  announce.service_delay = service_delay;
+  announce.words = words;
+  // In this order: a store publishes a chunk before it counts it, and knows its size before either.
+  announce.published_to = store->published();
+  for (std::uint32_t i = 0; i < words.count; ++i) announce.bitmap[i] = read_word(*store, words.first + i);
+  const auto final_size = store->final_size();
+  announce.final_size_known = final_size.has_value();
+  announce.final_size = final_size.value_or(0);
+  // A puller that claims to know more than there is has it from somebody else.
+  announce.published_from = std::min(known, announce.published_to);
+  return announce;
+}
+
+}  // namespace rgtp::packet

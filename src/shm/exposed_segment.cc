@@ -1,0 +1,223 @@
+#include "shm/exposed_segment.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cerrno>
+#include <cstring>
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "core/bitmap.h"
+#include "core/bytes.h"
+#include "shm/futex.h"
+
+namespace rgtp::shm {
+
+namespace fs = std::filesystem;
+namespace bip = boost::interprocess;
+
+namespace {
+
+constexpr int populate_write = 23;  // MADV_POPULATE_WRITE, Linux 5.14
+constexpr std::uint64_t populate_step = 16 * 1024 * 1024;
+constexpr std::uint64_t page_bytes = 4096;
+constexpr std::string_view remedy =
+    "mount a tmpfs there that this user may write to, or expose by packets alone";
+
+mode_t mode_of(const Access& access) {
+  switch (access.who()) {
+    case Access::Who::group: return 0640;
+    case Access::Who::everyone: return 0644;
+    case Access::Who::owner: break;
+  }
+  return 0600;
+}
+
+}  // namespace
+
+ExposedSegment::ExposedSegment(fs::path directory, std::shared_ptr<Owner> owner, SegmentHeader header)
+    : directory_(std::move(directory)),
+      owner_(std::move(owner)),
+      header_(std::move(header)),
+      layout_(header_.layout()),
+      file_(directory_ / segment_name(header_.manifest.id)) {
+  header_.owner = owner_->id();
+}
+
+ExposedSegment::~ExposedSegment() { assert(!linked_); }
+
+Result<std::shared_ptr<ExposedSegment>> ExposedSegment::create(const fs::path& directory,
+                                                               SegmentHeader header, const Access& access) {
+  auto owner = Owner::of_this_process(directory);
+  if (!owner) return fail(std::move(owner).error());
+  std::shared_ptr<ExposedSegment> segment(
+      new ExposedSegment(directory, std::move(*owner), std::move(header)));
+  if (auto opened = segment->open_object(access); !opened) return fail(std::move(opened).error());
+  if (auto written = segment->write_header(); !written) return fail(std::move(written).error());
+  return segment;
+}
+
+Result<void> ExposedSegment::open_object(const Access& access) {
+  object_ = Descriptor(::open(directory_.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  if (!object_) return os_failure("make a segment in", directory_, errno, remedy);
+  if (access.who() == Access::Who::group &&
+      ::fchown(object_.get(), static_cast<uid_t>(-1), access.gid()) != 0)
+    return os_failure("give a segment to group " + std::to_string(access.gid()) + " in", directory_, errno,
+                      "name a group that this user is a member of");
+  if (::fchmod(object_.get(), mode_of(access)) != 0)
+    return os_failure("set the access of a segment in", directory_, errno, remedy);
+  struct statvfs space = {};
+  if (::fstatvfs(object_.get(), &space) == 0 && space.f_blocks != 0 &&
+      layout_.object_bytes > std::uint64_t{space.f_bfree} * space.f_frsize && !header_.manifest.size_pending)
+    return no_space();
+  if (::ftruncate(object_.get(), static_cast<off_t>(layout_.object_bytes)) != 0)
+    return errno == EFBIG ? Result<void>(no_space())
+                          : Result<void>(os_failure("make a segment in", directory_, errno, remedy));
+  if (const int error = map_file(object_.get(), bip::read_write, layout_.object_bytes, mapping_); error != 0)
+    return os_failure("map a segment in", directory_, error, "raise the limit on address space (ulimit -v)");
+  // A core dump would hold every surface, and a forked child could write to them.
+  (void)::madvise(mapping_.get_address(), mapping_.get_size(), MADV_DONTDUMP);
+  (void)::madvise(mapping_.get_address(), mapping_.get_size(), MADV_DONTFORK);
+  return populate(0, layout_.trailers_offset + layout_.trailers_bytes);
+}
+
+Result<void> ExposedSegment::write_header() {
+  std::array<std::byte, path_offset + max_path_bytes> bytes{};
+  if (auto encoded = encode_segment_header(header_, bytes); !encoded) return encoded;
+  const auto object = bytes_of(mapping_);
+  const std::size_t length = std::min<std::size_t>(bytes.size(), layout_.bitmap_offset);
+  std::memcpy(object.data(), bytes.data(), length);
+  live().state.store(static_cast<std::uint32_t>(SurfaceState::growing), std::memory_order_relaxed);
+  live().final_size.store(header_.manifest.size_pending ? unknown_size : header_.manifest.size,
+                          std::memory_order_relaxed);
+  return {};
+}
+
+LivePart& ExposedSegment::live() {
+  return *reinterpret_cast<LivePart*>(bytes_of(mapping_).data() + live_offset);
+}
+
+RegionIndex ExposedSegment::index() {
+  const auto object = bytes_of(mapping_);
+  auto* const words = reinterpret_cast<core::BitmapWord*>(object.data() + layout_.bitmap_offset);
+  return {.bitmap = {words, layout_.bitmap_bytes / sizeof(core::BitmapWord)},
+          .trailers = object.subspan(layout_.trailers_offset, layout_.trailers_bytes)};
+}
+
+std::span<std::byte> ExposedSegment::data() {
+  return bytes_of(mapping_).subspan(layout_.data_offset, layout_.data_bytes);
+}
+
+Result<void> ExposedSegment::reserve(std::uint64_t offset, std::uint64_t length) {
+  return populate(layout_.data_offset + offset, length);
+}
+
+// Through the mapping, because posix_fallocate() called first would force small pages. A full file system is
+// an error here, where the first touch of a page would be a SIGBUS.
+Result<void> ExposedSegment::populate(std::uint64_t offset, std::uint64_t length) {
+  const std::uint64_t end = offset + length;
+  for (std::uint64_t at = offset / page_bytes * page_bytes; at < end; at += populate_step) {
+    const std::uint64_t step = std::min(populate_step, end - at);
+    if (::madvise(bytes_of(mapping_).data() + at, step, populate_write) == 0) continue;
+    if (errno == EFAULT || errno == ENOMEM || errno == ENOSPC) return no_space();
+    if (errno != EINVAL) return os_failure("take memory for a segment in", directory_, errno, remedy);
+    return take_all();
+  }
+  return {};
+}
+
+// Where the kernel cannot take a part's pages through the mapping: the first time, everything.
+Result<void> ExposedSegment::take_all() {
+  if (all_taken_) return {};
+  const int error = ::posix_fallocate(object_.get(), 0, static_cast<off_t>(layout_.object_bytes));
+  if (error == ENOSPC) return no_space();
+  if (error != 0) return os_failure("take memory for a segment in", directory_, error, remedy);
+  all_taken_ = true;
+  return {};
+}
+
+tl::unexpected<Error> ExposedSegment::no_space() const {
+  struct statvfs space = {};
+  const bool known = ::statvfs(directory_.c_str(), &space) == 0;
+  return fail(Errc::no_space, "there is no room for the surface in " + quoted(directory_) + ": it needs " +
+                                  std::to_string(layout_.object_bytes) + " bytes, and " +
+                                  (known ? std::to_string(std::uint64_t{space.f_bavail} * space.f_frsize)
+                                         : "an unknown number") +
+                                  " are free there: enlarge it (mount -o remount,size=...), withdraw other "
+                                  "surfaces, or expose a file, "
+                                  "or by packets alone");
+}
+
+Result<void> ExposedSegment::link() {
+  assert(!linked_ && object_);
+  reinterpret_cast<std::atomic<std::uint64_t>*>(bytes_of(mapping_).data())
+      ->store(segment_magic, std::memory_order_release);
+  if (::linkat(AT_FDCWD, proc_name(object_.get()).c_str(), AT_FDCWD, file_.c_str(), AT_SYMLINK_FOLLOW) != 0) {
+    if (errno == EEXIST)
+      return fail(Errc::already_exposed, "a surface of this id is being exposed on this host already");
+    return os_failure("name a segment in", directory_, errno, remedy);
+  }
+  linked_ = true;
+  object_.reset();
+  return {};
+}
+
+void ExposedSegment::withdraw() {
+  if (!linked_.exchange(false) || !owner_->is_of_this_process()) return;
+  struct stat status = {};
+  const bool cut_short = ::stat(file_.c_str(), &status) == 0 &&
+                         static_cast<std::uint64_t>(status.st_size) < layout_.object_bytes;
+  ::unlink(file_.c_str());
+  if (cut_short) return;  // by somebody of this user's: writing to it would be a signal
+  on_state(SurfaceState::withdrawn);
+}
+
+void ExposedSegment::on_published() {
+  live().published.fetch_add(1, std::memory_order_release);
+  tell();
+}
+
+void ExposedSegment::on_final_size(std::uint64_t size) {
+  live().final_size.store(size, std::memory_order_release);
+  tell();
+}
+
+// Forward only: a surface that was taken back on one thread is not finished again by another.
+void ExposedSegment::on_state(SurfaceState state) {
+  const auto may_follow = [state](SurfaceState current) {
+    return current == SurfaceState::growing ||
+           (current == SurfaceState::finished && state == SurfaceState::withdrawn);
+  };
+  auto current = live().state.load(std::memory_order_acquire);
+  while (may_follow(static_cast<SurfaceState>(current)))
+    if (live().state.compare_exchange_weak(current, static_cast<std::uint32_t>(state),
+                                           std::memory_order_acq_rel))
+      return tell();
+}
+
+void ExposedSegment::tell() {
+  live().counter.fetch_add(1, std::memory_order_release);
+  // Nobody can wait before the object has had its name, and with it no descriptor of ours.
+  if (!object_) futex_wake_all(live().counter);
+}
+
+Result<ReadStatus> SegmentRegion::read(std::uint64_t offset, std::span<std::byte> out,
+                                       ReadMode /*mode*/) const {
+  const auto bytes = segment_->data();
+  assert(offset <= bytes.size() && out.size() <= bytes.size() - offset);
+  if (!out.empty()) std::memcpy(out.data(), bytes.data() + offset, out.size());
+  return ReadStatus::done;
+}
+
+Result<void> SegmentRegion::write(std::uint64_t offset, std::span<const std::byte> in) {
+  assert(offset <= size() && in.size() <= size() - offset);
+  if (auto reserved = segment_->reserve(offset, in.size()); !reserved) return reserved;
+  if (!in.empty()) std::memcpy(segment_->data().data() + offset, in.data(), in.size());
+  return {};
+}
+
+}  // namespace rgtp::shm

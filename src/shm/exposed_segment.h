@@ -1,0 +1,97 @@
+// The exposer's side of a segment: makes the object, writes it, gives it its name, takes it back.
+//
+//     auto segment = ExposedSegment::create(directory, header, access);   // no name yet, so nobody sees it
+//     half-made
+//     ... bytes, trailers, bits ...
+//     (*segment)->link();
+//     (*segment)->withdraw();
+#pragma once
+
+#include <atomic>
+#include <filesystem>
+#include <memory>
+
+#include <rgtp/access.h>
+#include <rgtp/store.h>
+
+#include "shm/os.h"
+#include "shm/owner.h"
+#include "shm/segment_layout.h"
+
+namespace rgtp::shm {
+
+class ExposedSegment {
+ public:
+  // Access is set before anything else. Pages are taken as they are reserved. The header's owner is filled
+  // in. Errors: no_space (says how much is needed and how much is free), denied, not_found (no such directory
+  // or group), invalid_argument, io_error.
+  [[nodiscard]] static Result<std::shared_ptr<ExposedSegment>> create(const std::filesystem::path& directory,
+                                                                      SegmentHeader header,
+                                                                      const Access& access);
+  // Without link() nothing is left; after it withdraw() has to be called.
+  ~ExposedSegment();
+
+  const SegmentHeader& header() const { return header_; }
+  RegionIndex index();
+  std::span<std::byte> data();
+  // Takes pages for these bytes of data(). no_space.
+  [[nodiscard]] Result<void> reserve(std::uint64_t offset, std::uint64_t length);
+
+  // The object's name appears. already_exposed where it is taken.
+  [[nodiscard]] Result<void> link();
+  // Removes the name, and tells who waits: withdrawn, unless the surface was aborted. Readers keep what they
+  // mapped.
+  void withdraw();
+
+  // Any thread. Each wakes whoever waits.
+  void on_published();
+  void on_final_size(std::uint64_t size);
+  void on_state(SurfaceState state);
+
+ private:
+  ExposedSegment(std::filesystem::path directory, std::shared_ptr<Owner> owner, SegmentHeader header);
+  Result<void> open_object(const Access& access);
+  Result<void> write_header();
+  Result<void> populate(std::uint64_t offset, std::uint64_t length);
+  Result<void> take_all();
+  tl::unexpected<Error> no_space() const;
+  LivePart& live();
+  void tell();
+
+  const std::filesystem::path directory_;
+  const std::shared_ptr<Owner> owner_;
+  SegmentHeader header_;
+  SegmentLayout layout_;
+  std::filesystem::path file_;  // its name
+  Descriptor object_;           // until it has its name
+  boost::interprocess::mapped_region mapping_;
+  bool all_taken_ = false;
+  std::atomic<bool> linked_ = false;
+};
+
+// An inline segment's bytes as a region: what the memory transport allocates.
+class SegmentRegion : public Region {
+ public:
+  explicit SegmentRegion(std::shared_ptr<ExposedSegment> segment) : segment_(std::move(segment)) {}
+
+  const std::shared_ptr<ExposedSegment>& segment() const { return segment_; }
+
+  std::uint64_t size() const override { return segment_->data().size(); }
+  Result<ReadStatus> read(std::uint64_t offset, std::span<std::byte> out, ReadMode mode) const override;
+  // Reserves too.
+  Result<void> write(std::uint64_t offset, std::span<const std::byte> in) override;
+  std::span<const std::byte> mapped() const override { return segment_->data(); }
+  std::span<std::byte> writable() override { return segment_->data(); }
+  RegionIndex index() override { return segment_->index(); }
+  Result<void> reserve(std::uint64_t offset, std::uint64_t length) override {
+    return segment_->reserve(offset, length);
+  }
+  void on_published() override { segment_->on_published(); }
+  void on_final_size(std::uint64_t size) override { segment_->on_final_size(size); }
+  void on_state(SurfaceState state) override { segment_->on_state(state); }
+
+ private:
+  const std::shared_ptr<ExposedSegment> segment_;
+};
+
+}  // namespace rgtp::shm

@@ -1,0 +1,261 @@
+#include "shm/opened_segment.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cerrno>
+#include <cstring>
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "shm/owner.h"
+
+namespace rgtp::shm {
+
+namespace fs = std::filesystem;
+namespace bip = boost::interprocess;
+
+namespace {
+
+tl::unexpected<Error> not_taken(Errc code, std::string text) { return fail(code, std::move(text)); }
+
+// Bytes that are mapped, and read through a descriptor for as long as there is one: a copy, where the owner
+// cuts them short, ends with an error rather than a signal.
+class MappedBytes : public Region {
+ public:
+  // Of an inline segment: a part of the object's mapping, which outlives this.
+  MappedBytes(std::span<const std::byte> bytes, const Descriptor& object, std::uint64_t offset)
+      : bytes_(bytes), descriptor_(object.get()), offset_(offset) {}
+  // Of a file, which it keeps.
+  MappedBytes(fs::path path, const FileStamp& stamp, Descriptor file, bip::mapped_region mapping)
+      : path_(std::move(path)),
+        stamp_(stamp),
+        file_(std::move(file)),
+        mapping_(std::move(mapping)),
+        bytes_(bytes_of(mapping_)),
+        descriptor_(file_.get()) {}
+
+  std::uint64_t size() const override { return bytes_.size(); }
+  Result<ReadStatus> read(std::uint64_t offset, std::span<std::byte> out, ReadMode mode) const override {
+    assert(offset <= size() && out.size() <= size() - offset);
+    if (descriptor_ >= 0) return reader_.read(descriptor_, path_, offset_ + offset, out, mode);
+    if (!out.empty()) std::memcpy(out.data(), bytes_.data() + offset, out.size());
+    return ReadStatus::done;
+  }
+  Result<void> write(std::uint64_t /*offset*/, std::span<const std::byte> /*in*/) override {
+    return fail(Errc::invalid_argument, "another process's surface is not written to");
+  }
+  std::span<const std::byte> mapped() const override { return bytes_; }
+  std::span<std::byte> writable() override { return {}; }
+  Result<void> check_unchanged() const override {
+    struct stat status = {};
+    if (!stamp_ || (file_ && ::fstat(file_.get(), &status) == 0 && stamp_of(status) == *stamp_)) return {};
+    return fail(Errc::source_changed, quoted(path_) + " was changed since it was exposed: expose it again");
+  }
+  void close_descriptor() {
+    descriptor_ = -1;
+    file_.reset();
+  }
+
+ private:
+  const fs::path path_ = "a surface's shared memory";
+  const std::optional<FileStamp> stamp_;
+  Descriptor file_;
+  bip::mapped_region mapping_;
+  const std::span<const std::byte> bytes_;
+  int descriptor_;
+  const std::uint64_t offset_ = 0;
+  Reader reader_;
+};
+
+}  // namespace
+
+bool Trust::trusts(uid_t user) const {
+  return user == ::geteuid() || user == 0 || std::find(users_.begin(), users_.end(), user) != users_.end();
+}
+
+Result<SegmentObject> SegmentObject::open(const fs::path& file) {
+  // A planted FIFO would block, a planted link would lead elsewhere.
+  SegmentObject object;
+  object.descriptor =
+      Descriptor(::open(file.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+  if (!object.descriptor) {
+    switch (errno) {
+      case ENOENT: return not_taken(Errc::unknown_surface, "no segment of this surface is on this host");
+      case EACCES:
+      case EPERM:
+        return not_taken(Errc::denied, "the exposer does not let this user map the surface's memory");
+      case ELOOP:
+      case ENXIO:
+        return not_taken(Errc::malformed_data, "what stands under the segment's name is no segment");
+      default: return os_failure("open", file, errno, "check this host's limits");
+    }
+  }
+  struct stat status = {};
+  if (::fstat(object.descriptor.get(), &status) != 0) return os_failure("look at", file, errno, "try again");
+  if (!S_ISREG(status.st_mode) || status.st_nlink > 1)
+    return not_taken(Errc::malformed_data, "what stands under the segment's name is no segment");
+  if (status.st_nlink == 0) return not_taken(Errc::withdrawn, "the exposer has just withdrawn the surface");
+  object.user = status.st_uid;
+  object.bytes = static_cast<std::uint64_t>(status.st_size);
+  // A private copy: what is checked is what is used.
+  std::array<std::byte, path_offset + max_path_bytes> copy;
+  const ssize_t got = ::pread(object.descriptor.get(), copy.data(), copy.size(), 0);
+  if (got < 0) return os_failure("read", file, errno, "try again");
+  const auto beginning = std::span(copy).first(static_cast<std::size_t>(got));
+  object.prefix = parse_segment_prefix(beginning);
+  object.header = parse_segment_header(beginning, object.bytes);
+  return object;
+}
+
+Result<LiveWords> read_live_words(const Descriptor& object) {
+  std::array<std::byte, sizeof(LivePart)> copy;
+  if (::pread(object.get(), copy.data(), copy.size(), live_offset) != static_cast<ssize_t>(copy.size()))
+    return fail(Errc::source_changed, "the surface's memory was cut short by its owner");
+  const auto word = [&](std::size_t offset) {
+    std::uint32_t value = 0;
+    std::memcpy(&value, copy.data() + offset, sizeof value);
+    return value;
+  };
+  LiveWords live{.state = static_cast<SurfaceState>(word(offsetof(LivePart, state))),
+                 .counter = word(offsetof(LivePart, counter)),
+                 .published = word(offsetof(LivePart, published))};
+  std::memcpy(&live.final_size, copy.data() + offsetof(LivePart, final_size), sizeof live.final_size);
+  return live;
+}
+
+OpenedSegment::OpenedSegment(SegmentObject object, Descriptor owner_file)
+    : header_(std::move(*object.header)),
+      layout_(header_.layout()),
+      object_(std::move(object.descriptor)),
+      owner_file_(std::move(owner_file)) {}
+
+Result<std::shared_ptr<OpenedSegment>> OpenedSegment::open(const fs::path& directory, const SurfaceId& id,
+                                                           const Trust& trust, const Log& log) {
+  const auto refused = [&](Error error) {
+    if (log) log(LogLevel::warning, "a segment is not used for a pull: " + error.message());
+    return fail(std::move(error));
+  };
+  auto object = SegmentObject::open(directory / segment_name(id));
+  if (!object && object.error().code == Errc::malformed_data) return refused(std::move(object).error());
+  if (!object) return fail(std::move(object).error());
+  if (!trust.trusts(object->user))
+    return refused({Errc::denied, "it belongs to user " + std::to_string(object->user) +
+                                      ", who is not trusted here: name that user as trusted to map it"});
+  if (!object->header) return refused(std::move(object->header).error());
+  if (object->header->manifest.id != id)
+    return refused({Errc::malformed_data, "what stands under this surface's name is another surface's"});
+  auto owner_file = open_owner_file(directory, object->header->owner, object->user);
+  if (!owner_file) return fail(std::move(owner_file).error());
+  std::shared_ptr<OpenedSegment> segment(new OpenedSegment(std::move(*object), std::move(*owner_file)));
+  if (auto mapped = segment->map(); !mapped) return fail(std::move(mapped).error());
+  if (auto offered = segment->check_offered(); !offered) return fail(std::move(offered).error());
+  return segment;
+}
+
+Result<void> OpenedSegment::map() {
+  if (const int error = map_file(object_.get(), bip::read_only, layout_.object_bytes, mapping_); error != 0)
+    return os_failure("map", "a surface's shared memory", error,
+                      "raise the limit on address space (ulimit -v)");
+  (void)::madvise(mapping_.get_address(), mapping_.get_size(), MADV_DONTDUMP);
+  const auto object = bytes_of(mapping_);
+  // Never written through: the mapping is read-only.
+  auto* const words = reinterpret_cast<core::BitmapWord*>(object.data() + layout_.bitmap_offset);
+  bitmap_.emplace(std::span(words, layout_.bitmap_bytes / sizeof(core::BitmapWord)),
+                  manifest().chunk_count());
+  if (is_file()) return map_file_region();
+  region_ = std::make_unique<MappedBytes>(object.subspan(layout_.data_offset, layout_.data_bytes), object_,
+                                          layout_.data_offset);
+  return {};
+}
+
+// The header's path may name anything by now: looked at first, opened only when it is the file that was
+// exposed.
+Result<void> OpenedSegment::map_file_region() {
+  const RegionFile& exposed = header_.file;
+  const Descriptor place(::open(exposed.path.c_str(), O_PATH | O_CLOEXEC));
+  struct stat status = {};
+  if (!place || ::fstat(place.get(), &status) != 0)
+    return os_failure("find", exposed.path, errno, "it may be hidden from this process");
+  if (!S_ISREG(status.st_mode) || stamp_of(status) != exposed.stamp)
+    return not_taken(Errc::source_changed,
+                     quoted(exposed.path) + " is another file here, or was changed since it was exposed");
+  Descriptor file(::open(proc_name(place.get()).c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+  if (!file) return os_failure("open", exposed.path, errno, "this user may not read it");
+  bip::mapped_region mapping;
+  if (const int error = map_file(file.get(), bip::read_only, exposed.stamp.size, mapping); error != 0)
+    return os_failure("map", exposed.path, error, "raise the limit on address space (ulimit -v)");
+  if (exposed.stamp.size > 0) (void)::madvise(mapping.get_address(), mapping.get_size(), MADV_DONTDUMP);
+  region_ = std::make_unique<MappedBytes>(exposed.path, exposed.stamp, std::move(file), std::move(mapping));
+  return {};
+}
+
+const LivePart& OpenedSegment::live() const {
+  return *reinterpret_cast<const LivePart*>(bytes_of(mapping_).data() + live_offset);
+}
+
+SurfaceState OpenedSegment::state() const {
+  return static_cast<SurfaceState>(live().state.load(std::memory_order_acquire));
+}
+
+std::optional<std::uint64_t> OpenedSegment::final_size() const {
+  if (!manifest().size_pending) return manifest().size;
+  const std::uint64_t size = live().final_size.load(std::memory_order_acquire);
+  return size == unknown_size ? std::nullopt : std::optional(size);
+}
+
+Result<ReadStatus> OpenedSegment::read(ChunkIndex chunk, std::uint32_t offset, std::span<std::byte> out,
+                                       ReadMode mode) const {
+  const std::uint32_t length = manifest().length_of(chunk);
+  if (offset < length) {
+    const auto part = out.first(std::min<std::size_t>(out.size(), length - offset));
+    auto status = region_->read(manifest().offset_of(chunk) + offset, part, mode);
+    if (!status || *status == ReadStatus::would_block) return status;
+    out = out.subspan(part.size());
+    offset = length;
+  }
+  const std::uint64_t in_trailer = std::min<std::uint64_t>(offset - length, manifest().trailer_bytes);
+  const auto part = out.first(std::min<std::size_t>(out.size(), manifest().trailer_bytes - in_trailer));
+  const std::uint64_t at =
+      layout_.trailers_offset + std::uint64_t{chunk.value} * manifest().trailer_bytes + in_trailer;
+  std::fill(out.begin() + static_cast<std::ptrdiff_t>(part.size()), out.end(), std::byte{0});
+  if (object_) return reader_.read(object_.get(), "a surface's shared memory", at, part, mode);
+  std::copy_n(bytes_of(mapping_).begin() + static_cast<std::ptrdiff_t>(at), part.size(), part.begin());
+  return ReadStatus::done;
+}
+
+bool OpenedSegment::is_whole() const {
+  struct stat status = {};
+  return object_ && ::fstat(object_.get(), &status) == 0 &&
+         static_cast<std::uint64_t>(status.st_size) >= layout_.object_bytes;
+}
+
+bool OpenedSegment::has_owner() const { return is_locked(owner_file_.get()); }
+
+Result<void> OpenedSegment::check_offered() const {
+  const auto live = live_words();
+  if (!live) return fail(live.error());
+  switch (live->state) {
+    case SurfaceState::growing: break;
+    case SurfaceState::finished:
+      // Whoever takes it whole relies on a size that is there and within the capacity.
+      if (!manifest().size_pending || live->final_size <= manifest().size) break;
+      return not_taken(Errc::malformed_data, "the segment is finished with a size that cannot be");
+    case SurfaceState::aborted:
+      return not_taken(Errc::aborted, "the exposer gave the surface up before it was finished");
+    case SurfaceState::withdrawn: return not_taken(Errc::withdrawn, "the exposer has withdrawn the surface");
+    default: return not_taken(Errc::malformed_data, "the segment is in a state that cannot be");
+  }
+  if (has_owner()) return {};
+  return not_taken(Errc::exposer_gone, "the process that exposed the surface has ended");
+}
+
+void OpenedSegment::close_descriptors() {
+  static_cast<MappedBytes&>(*region_).close_descriptor();
+  object_.reset();
+  owner_file_.reset();
+}
+
+}  // namespace rgtp::shm

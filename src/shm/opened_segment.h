@@ -1,0 +1,100 @@
+// A puller's side of a segment: finds it by the surface's id, takes nothing on trust that its header says,
+// and maps it read-only as a store.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <vector>
+
+#include <rgtp/log.h>
+#include <rgtp/store.h>
+
+#include "core/bitmap.h"
+#include "shm/os.h"
+#include "shm/segment_layout.h"
+
+namespace rgtp::shm {
+
+// Whose memory is mapped: this user's, root's, and that of users who were named.
+class Trust {
+ public:
+  explicit Trust(std::vector<uid_t> users = {}) : users_(std::move(users)) {}
+  bool trusts(uid_t user) const;
+
+ private:
+  std::vector<uid_t> users_;
+};
+
+// A segment's object, found, checked and copied from, not mapped: for whoever looks at several.
+struct SegmentObject {
+  Descriptor descriptor;
+  uid_t user = 0;
+  std::uint64_t bytes = 0;
+  std::optional<SegmentPrefix> prefix;
+  Result<SegmentHeader> header = fail(Errc::malformed_data, "it was not read");
+
+  // Opens what stands under the name without following, waiting for or believing anything. Errors:
+  // unknown_surface (nothing is there), denied (by its mode), malformed_data (no plain file of one name),
+  // withdrawn, io_error.
+  [[nodiscard]] static Result<SegmentObject> open(const std::filesystem::path& file);
+};
+
+// Words of the live part, by a system call: whoever owns the object may cut it short under a mapping.
+struct LiveWords {
+  SurfaceState state = SurfaceState::growing;
+  std::uint32_t counter = 0;
+  std::uint32_t published = 0;
+  std::uint64_t final_size = unknown_size;
+};
+// source_changed where the object was cut short.
+[[nodiscard]] Result<LiveWords> read_live_words(const Descriptor& object);
+
+class OpenedSegment : public Store {
+ public:
+  // Errors say why memory is not the route: unknown_surface, denied (mode, or an owner that is not trusted),
+  // unsupported_version, malformed_data (among others what is no plain file of one name), exposer_gone,
+  // withdrawn, aborted, io_error, and for a file that is not what the header says source_changed, not_found
+  // or denied. What somebody planted under the name, or may have, is told to the log.
+  [[nodiscard]] static Result<std::shared_ptr<OpenedSegment>> open(const std::filesystem::path& directory,
+                                                                   const SurfaceId& id, const Trust& trust,
+                                                                   const Log& log = {});
+
+  bool is_file() const { return header_.kind == RegionKind::file; }
+  const Manifest& manifest() const override { return header_.manifest; }
+  const Region& region() const override { return *region_; }
+  bool has(ChunkIndex chunk) const override { return bitmap_->test(chunk.value); }
+  std::uint32_t published() const override { return live().published.load(std::memory_order_acquire); }
+  SurfaceState state() const override;
+  std::optional<std::uint64_t> final_size() const override;
+  Result<ReadStatus> read(ChunkIndex chunk, std::uint32_t offset, std::span<std::byte> out,
+                          ReadMode mode) const override;
+
+  // What waiters look at.
+  const LivePart& live() const;
+  // False where the owner cut the object short: touching the mapping would be a signal.
+  bool is_whole() const;
+  // By the descriptor, which is still open.
+  [[nodiscard]] Result<LiveWords> live_words() const { return read_live_words(object_); }
+  // Whether the exposer's process lives.
+  bool has_owner() const;
+  // Whether the segment is offered: not withdrawn, aborted or left by a dead process.
+  [[nodiscard]] Result<void> check_offered() const;
+  // Nothing of the surface is read any more but what is mapped.
+  void close_descriptors();
+
+ private:
+  OpenedSegment(SegmentObject object, Descriptor owner_file);
+  Result<void> map();
+  Result<void> map_file_region();
+
+  SegmentHeader header_;
+  SegmentLayout layout_;
+  Descriptor object_;
+  Descriptor owner_file_;
+  boost::interprocess::mapped_region mapping_;  // of the object
+  std::unique_ptr<Region> region_;
+  std::optional<core::ChunkBitmap> bitmap_;
+  Reader reader_;
+};
+
+}  // namespace rgtp::shm

@@ -1,0 +1,114 @@
+#include "shm/os.h"
+
+#include <cerrno>
+#include <system_error>
+
+#include <boost/interprocess/exceptions.hpp>
+#include <sys/uio.h>
+
+namespace rgtp::shm {
+
+namespace fs = std::filesystem;
+namespace bip = boost::interprocess;
+
+namespace {
+
+// What can be done about a failure, where its code alone does not say it.
+std::string_view remedy_of(int error, std::string_view otherwise) {
+  switch (error) {
+    case EMFILE:
+    case ENFILE: return "close some files or raise the limit (ulimit -n)";
+    case ENOMEM: return "raise the limit on address space (ulimit -v) or pull a range";
+    case EIO: return "check the disk";
+    default: return otherwise;
+  }
+}
+
+// What Boost.Interprocess asks of something that it is to map.
+class Mappable {
+ public:
+  explicit Mappable(int fd) : fd_(fd) {}
+  bip::mapping_handle_t get_mapping_handle() const {
+    return bip::ipcdetail::mapping_handle_from_file_handle(fd_);
+  }
+
+ private:
+  int fd_;
+};
+
+std::int64_t nanoseconds(const timespec& time) { return time.tv_sec * 1'000'000'000 + time.tv_nsec; }
+
+}  // namespace
+
+std::string quoted(const fs::path& path) { return "'" + path.string() + "'"; }
+
+Errc code_of(int error) {
+  switch (error) {
+    case ENOENT:
+    case ENOTDIR: return Errc::not_found;
+    case EACCES:
+    case EPERM:
+    case EROFS: return Errc::denied;
+    case ENOSPC:
+    case EDQUOT:
+    case ENOMEM: return Errc::no_space;
+    case EEXIST: return Errc::already_exists;
+    case EISDIR:
+    case ENXIO:  // opening a socket
+    case ENAMETOOLONG: return Errc::invalid_argument;
+    default: return Errc::io_error;
+  }
+}
+
+tl::unexpected<Error> os_failure(std::string_view action, const fs::path& path, int error,
+                                 std::string_view remedy) {
+  return fail(code_of(error), "cannot " + std::string(action) + ' ' + quoted(path) + ": " +
+                                  std::generic_category().message(error) + ": " +
+                                  std::string(remedy_of(error, remedy)));
+}
+
+Result<ReadStatus> Reader::read(int fd, const fs::path& path, std::uint64_t offset, std::span<std::byte> out,
+                                ReadMode mode) const {
+  while (!out.empty()) {
+    const bool nowait = mode == ReadMode::cached_only && knows_nowait_.load(std::memory_order_relaxed);
+    const iovec into{out.data(), out.size()};
+    const ssize_t got = ::preadv2(fd, &into, 1, static_cast<off_t>(offset), nowait ? RWF_NOWAIT : 0);
+    if (got > 0) {
+      offset += static_cast<std::uint64_t>(got);
+      out = out.subspan(static_cast<std::size_t>(got));
+    } else if (got == 0) {
+      return fail(Errc::source_changed,
+                  quoted(path) + " ends at byte " + std::to_string(offset) +
+                      ", it was cut short while in use: leave the file alone or use a copy");
+    } else if (nowait && errno == EAGAIN) {
+      return ReadStatus::would_block;
+    } else if (nowait && errno == EOPNOTSUPP) {
+      knows_nowait_.store(false, std::memory_order_relaxed);
+    } else if (errno != EINTR) {
+      return os_failure("read", path, errno, "see the system's log");
+    }
+  }
+  return ReadStatus::done;
+}
+
+FileStamp stamp_of(const struct stat& status) {
+  return {.device = status.st_dev,
+          .inode = status.st_ino,
+          .size = static_cast<std::uint64_t>(status.st_size),
+          .mtime_ns = nanoseconds(status.st_mtim),
+          .ctime_ns = nanoseconds(status.st_ctim)};
+}
+
+std::string proc_name(int fd) { return "/proc/self/fd/" + std::to_string(fd); }
+
+int map_file(int fd, bip::mode_t mode, std::uint64_t size, bip::mapped_region& mapping) {
+  if (size == 0) return 0;
+  try {
+    bip::mapped_region(Mappable(fd), mode, 0, size).swap(mapping);
+    return 0;
+  } catch (const bip::interprocess_exception& exception) {
+    return exception.get_native_error();
+  }
+}
+
+}  // namespace rgtp::shm

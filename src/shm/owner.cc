@@ -1,0 +1,114 @@
+#include "shm/owner.h"
+
+#include <atomic>
+#include <cerrno>
+#include <map>
+#include <mutex>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace rgtp::shm {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::string_view prefix = "rgtp-owner-";
+constexpr std::string_view remedy =
+    "mount a tmpfs there that this user may write to, or expose by packets alone";
+
+struct flock whole_file(short type) {
+  struct flock lock = {};
+  lock.l_type = type;
+  lock.l_whence = SEEK_SET;
+  return lock;
+}
+
+// The owners of this process by directory. Never destroyed: surfaces may go as late as anything.
+struct Known {
+  std::mutex mutex;
+  std::map<fs::path, std::weak_ptr<Owner>> owners;
+
+  // A forked child has its own: the parent's may have been locked at that moment.
+  static Known& instance() {
+    static std::atomic<Known*> known{nullptr};
+    Known* current = known.load();
+    while (current == nullptr || current->generation != core::process_generation()) {
+      auto* const fresh = new Known;
+      if (known.compare_exchange_strong(current, fresh)) return *fresh;
+      delete fresh;
+    }
+    return *current;
+  }
+
+  const unsigned generation = core::process_generation();
+};
+
+}  // namespace
+
+std::string owner_file_name(const OwnerId& id) { return std::string(prefix) + id.to_hex(); }
+
+std::optional<OwnerId> owner_of_file_name(std::string_view name) {
+  return name.starts_with(prefix) ? OwnerId::from_hex(name.substr(prefix.size())) : std::nullopt;
+}
+
+Result<std::shared_ptr<Owner>> Owner::of_this_process(const fs::path& directory) {
+  Known& known = Known::instance();
+  const std::lock_guard lock(known.mutex);
+  auto& weak = known.owners[directory];
+  if (auto owner = weak.lock(); owner != nullptr && owner->is_usable()) return owner;
+  auto created = create(directory);
+  if (created) weak = *created;
+  return created;
+}
+
+Result<std::shared_ptr<Owner>> Owner::create(const fs::path& directory) {
+  const OwnerId id = OwnerId::random();
+  const fs::path file = directory / owner_file_name(id);
+  // A child that had it from before the lock would hold the lock too, and hide this process's death.
+  Descriptor lock = Descriptor::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+  // Locked before it has a name, so that nobody can lock it first; readable by all, so that all can ask.
+  struct flock exclusive = whole_file(F_WRLCK);
+  if (!lock || ::fchmod(lock.get(), 0644) != 0 || ::fcntl(lock.get(), F_OFD_SETLK, &exclusive) != 0 ||
+      ::linkat(AT_FDCWD, proc_name(lock.get()).c_str(), AT_FDCWD, file.c_str(), AT_SYMLINK_FOLLOW) != 0)
+    return os_failure("make a lock file in", directory, errno, remedy);
+  return std::shared_ptr<Owner>(new Owner(file, id, std::move(lock)));
+}
+
+Owner::~Owner() {
+  if (is_of_this_process()) ::unlink(file_.c_str());
+}
+
+bool Owner::is_usable() const {
+  struct stat status = {};
+  return is_of_this_process() && ::fstat(lock_.get(), &status) == 0 && status.st_nlink > 0;
+}
+
+Result<Descriptor> open_owner_file(const fs::path& directory, const OwnerId& id, uid_t user) {
+  const fs::path path = directory / owner_file_name(id);
+  Descriptor file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+  struct stat status = {};
+  // A link or a socket is nobody's lock file, and neither is what this user may not even read.
+  if (!file && (errno == ENOENT || errno == ELOOP || errno == ENXIO || errno == EACCES)) return Descriptor();
+  if (!file || ::fstat(file.get(), &status) != 0)
+    return os_failure("look at", path, errno, "close some files or raise the limit (ulimit -n)");
+  if (!S_ISREG(status.st_mode) || status.st_uid != user) return Descriptor();
+  return file;
+}
+
+bool is_locked(int lock_file) {
+  if (lock_file < 0) return false;
+  // A read lock may be asked for by whoever can read, and collides with the owner's alone: no reader can
+  // pretend.
+  struct flock query = whole_file(F_RDLCK);
+  return ::fcntl(lock_file, F_OFD_GETLK, &query) != 0 || query.l_type == F_WRLCK;
+}
+
+bool is_alive(const fs::path& directory, const OwnerId& id, uid_t user) {
+  const auto file = open_owner_file(directory, id, user);
+  return !file || is_locked(file->get());
+}
+
+}  // namespace rgtp::shm

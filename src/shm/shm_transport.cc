@@ -1,0 +1,239 @@
+// The memory transport: what joins segments, their waiter and the sweep behind the Transport interface.
+#include <map>
+#include <mutex>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <rgtp/host.h>
+#include <rgtp/transports.h>
+
+#include "core/local_fetch.h"
+#include "core/surface_store.h"
+#include "shm/exposed_segment.h"
+#include "shm/mapping_cache.h"
+#include "shm/opened_segment.h"
+#include "shm/waiter.h"
+
+namespace rgtp::shm {
+
+namespace {
+
+class ShmExposure : public Exposure {
+ public:
+  ShmExposure(std::shared_ptr<const Store> store, std::shared_ptr<ExposedSegment> segment)
+      : store_(std::move(store)), segment_(std::move(segment)) {}
+  ~ShmExposure() override { segment_->withdraw(); }
+
+  Locator locator() const override { return Locator(Locator::ThisHost{store_->manifest().id}); }
+  // The segment tells its readers itself, from the thread that publishes.
+  void on_growth() override {}
+
+ private:
+  std::shared_ptr<const Store> store_;
+  std::shared_ptr<ExposedSegment> segment_;
+};
+
+// What the transport keeps on one loop.
+struct OnLoop {
+  OnLoop(const ShmOptions& options, EventLoop& loop)
+      : waiter(loop), mappings({options.kept_mappings, options.kept_bytes}, loop) {}
+
+  Waiter waiter;
+  MappingCache mappings;
+};
+
+class ShmFetch : public Fetch {
+ public:
+  ShmFetch(std::shared_ptr<OnLoop> here, std::shared_ptr<OpenedSegment> segment, Sink& sink, EventLoop& loop)
+      : here_(std::move(here)),
+        segment_(segment),
+        fetch_(std::make_shared<core::LocalFetch>(std::move(segment), sink, loop)) {}
+  ~ShmFetch() override {
+    ticket_.reset();
+    fetch_->cancel();
+    // Views of its memory need none. A copy may still be read by a worker.
+    if (fetch_->is_adopted()) segment_->close_descriptors();
+  }
+
+  Result<void> start() {
+    seen_ = segment_->live().counter.load(std::memory_order_acquire);
+    fetch_->start();
+    if (!fetch_->is_waiting()) return {};
+    auto ticket =
+        here_->waiter.wait_for(segment_->live().counter, segment_, seen_, [this] { return look(); });
+    if (!ticket) return fail(std::move(ticket).error());
+    ticket_ = std::move(*ticket);
+    return {};
+  }
+  void want_changed() override { fetch_->want_changed(); }
+
+ private:
+  // Returns the counter as it is now.
+  std::uint32_t look() {
+    // The owner before the words: what was published before its death is seen.
+    const bool has_owner = segment_->has_owner();
+    const auto live = segment_->is_whole()
+                          ? segment_->live_words()
+                          : fail(Errc::source_changed, "the surface's memory was cut short by its owner");
+    if (!live) {
+      fetch_->end(live.error());
+      return seen_;
+    }
+    if (std::exchange(seen_, live->counter) != live->counter) fetch_->on_store_changed();
+    if (!has_owner && live->state == SurfaceState::growing)
+      fetch_->end_behind_chunks(
+          {Errc::exposer_gone, "the process that exposed the surface ended before it was finished"});
+    return seen_;
+  }
+
+  const std::shared_ptr<OnLoop> here_;
+  const std::shared_ptr<OpenedSegment> segment_;
+  const std::shared_ptr<core::LocalFetch> fetch_;
+  std::uint32_t seen_ = 0;
+  std::unique_ptr<Waiter::Ticket> ticket_;
+};
+
+// Whether every user that the access names may open the file, as far as its mode tells.
+bool mode_allows(const RegionFile& file, const Access& access) {
+  struct stat status = {};
+  if (::stat(file.path.c_str(), &status) != 0) return false;
+  const bool others = (status.st_mode & S_IROTH) != 0;
+  switch (access.who()) {
+    case Access::Who::owner: return true;
+    case Access::Who::group:
+      return others || (status.st_gid == access.gid() && (status.st_mode & S_IRGRP) != 0);
+    case Access::Who::everyone: return others;
+  }
+  return false;
+}
+
+class ShmTransport : public Transport {
+ public:
+  explicit ShmTransport(ShmOptions options) : options_(std::move(options)), trust_(options_.trust) {}
+
+  std::string_view name() const override { return "shm"; }
+  bool can_reach(const Locator& locator) const override { return locator.id().has_value(); }
+  bool enforces_access() const override { return true; }
+
+  std::shared_ptr<void> attach(EventLoop& loop) override { return on(loop); }
+
+  Result<std::shared_ptr<Region>> allocate(const Manifest& manifest, const Access& access) override {
+    auto segment = ExposedSegment::create(
+        options_.directory, {.kind = RegionKind::inline_bytes, .owner = {}, .manifest = manifest, .file = {}},
+        access);
+    if (!segment) return fail(std::move(segment).error());
+    return std::make_shared<SegmentRegion>(std::move(*segment));
+  }
+
+  Result<std::unique_ptr<Exposure>> expose(std::shared_ptr<const Store> store, const Access& access,
+                                           EventLoop& loop, std::shared_ptr<Observer> /*observer*/) override {
+    sweep_once(loop);
+    auto segment = segment_for(*store, access);
+    if (!segment) return fail(std::move(segment).error());
+    if (auto linked = (*segment)->link(); !linked) return fail(std::move(linked).error());
+    return std::make_unique<ShmExposure>(std::move(store), std::move(*segment));
+  }
+
+  Result<std::shared_ptr<const Store>> open(const Locator& locator, EventLoop& loop) override {
+    const auto here = on(loop);
+    if (auto kept = here->mappings.find(*locator.id())) return kept;
+    auto segment = open_segment(locator);
+    if (!segment) return fail(std::move(segment).error());
+    if ((*segment)->state() != SurfaceState::finished) return std::shared_ptr<const Store>();
+    here->mappings.keep(*segment);
+    return std::move(*segment);
+  }
+
+  Result<std::unique_ptr<Fetch>> pull(const Locator& locator, Sink& sink, EventLoop& loop) override {
+    auto segment = open_segment(locator);
+    if (!segment) return fail(std::move(segment).error());
+    auto fetch = std::make_unique<ShmFetch>(on(loop), std::move(*segment), sink, loop);
+    if (auto started = fetch->start(); !started) return fail(std::move(started).error());
+    return fetch;
+  }
+
+ private:
+  // The segment that the store's bytes are in, or one that names the store's file.
+  Result<std::shared_ptr<ExposedSegment>> segment_for(const Store& store, const Access& access) const {
+    if (const auto* region = dynamic_cast<const SegmentRegion*>(&store.region())) return region->segment();
+    auto file = store.region().file();
+    if (!file)
+      return fail(
+          Errc::invalid_argument,
+          "the surface's bytes are not in shared memory: give the shm transport first, since the first "
+          "transport of the route provides the memory");
+    if (!mode_allows(*file, access))
+      return fail(Errc::denied,
+                  quoted(file->path) +
+                      " cannot be opened by those who are given access: change its mode, or expose its "
+                      "bytes instead");
+    auto segment = ExposedSegment::create(
+        options_.directory,
+        {.kind = RegionKind::file, .owner = {}, .manifest = store.manifest(), .file = std::move(*file)},
+        access);
+    if (!segment) return segment;
+    if (auto copied = copy_index(store, **segment); !copied) return fail(std::move(copied).error());
+    return segment;
+  }
+
+  // A file's surface is finished when it is exposed.
+  static Result<void> copy_index(const Store& store, ExposedSegment& segment) {
+    const Manifest& manifest = store.manifest();
+    const RegionIndex index = segment.index();
+    core::ChunkBitmap bitmap(index.bitmap, manifest.chunk_count());
+    for (ChunkIndex chunk{0}; chunk.value < manifest.chunk_count(); ++chunk.value) {
+      const auto trailer =
+          index.trailers.subspan(std::size_t{chunk.value} * manifest.trailer_bytes, manifest.trailer_bytes);
+      auto read = store.read(chunk, manifest.length_of(chunk), trailer, ReadMode::may_block);
+      if (!read) return fail(std::move(read).error());
+      bitmap.set(chunk.value);
+      segment.on_published();
+    }
+    segment.on_state(SurfaceState::finished);
+    return {};
+  }
+
+  Result<std::shared_ptr<OpenedSegment>> open_segment(const Locator& locator) const {
+    return OpenedSegment::open(options_.directory, *locator.id(), trust_, options_.log);
+  }
+
+  // What dead exposers of this user left; on a worker, since there may be a lot.
+  void sweep_once(EventLoop& loop) {
+    if (swept_.exchange(true)) return;
+    loop.offload([directory = options_.directory] { (void)clear_host(directory); }, [] {});
+  }
+
+  std::shared_ptr<OnLoop> on(EventLoop& loop) {
+    const std::lock_guard lock(mutex_);
+    auto& known = loops_[&loop];
+    auto here = known.lock();
+    if (here != nullptr) return here;
+    std::erase_if(loops_, [](const auto& entry) { return entry.second.expired(); });
+    // A pull in another thread may be the last to hold it, while the loop closes.
+    here = std::shared_ptr<OnLoop>(new OnLoop(options_, loop), [&loop](OnLoop* last) {
+      const std::shared_ptr<OnLoop> doomed(last);
+      if (!loop.on_loop_thread()) (void)loop.post([doomed] {});
+    });
+    loops_[&loop] = here;
+    return here;
+  }
+
+  const ShmOptions options_;
+  const Trust trust_;
+  std::atomic<bool> swept_ = false;
+  std::mutex mutex_;  // handles on several loops may share the transport
+  std::map<EventLoop*, std::weak_ptr<OnLoop>> loops_;
+};
+
+}  // namespace
+
+}  // namespace rgtp::shm
+
+namespace rgtp {
+
+std::shared_ptr<Transport> shm_transport(ShmOptions options) {
+  return std::make_shared<shm::ShmTransport>(std::move(options));
+}
+
+}  // namespace rgtp

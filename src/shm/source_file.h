@@ -1,0 +1,46 @@
+// An exposed file as a region, read with system calls so that nobody can turn it into a signal.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include <rgtp/region.h>
+
+namespace rgtp::shm {
+
+// An exposed file. Never read through a mapping by the library: a file that is cut short there is a
+// SIGBUS.
+class SourceFile : public Region {
+ public:
+  // Opens a regular file for reading, through symbolic links, and remembers device, inode, size, mtime and
+  // ctime. Never blocks on a planted FIFO or device. Errors: not_found, denied, invalid_argument (not a
+  // regular file), io_error.
+  [[nodiscard]] static Result<std::shared_ptr<SourceFile>> open(const std::filesystem::path& path);
+  ~SourceFile() override;
+
+  // preadv2; under cached_only with RWF_NOWAIT, so that would_block means the page cache lacks some of it.
+  // File systems that do not know RWF_NOWAIT are read plainly. source_changed where the file ends before
+  // `out` is full. After would_block or an error `out` holds anything.
+  Result<ReadStatus> read(std::uint64_t offset, std::span<std::byte> out, ReadMode mode) const override;
+  // Always an error: an exposed file is not written.
+  Result<void> write(std::uint64_t offset, std::span<const std::byte> in) override;
+  std::span<const std::byte> mapped() const override { return {}; }
+  std::span<std::byte> writable() override { return {}; }
+  // One fstat; source_changed where size, mtime or ctime differ. So it is source_changed too where the file
+  // was renamed, replaced or deleted: its bytes can still be read, but not found again by its name.
+  Result<void> check_unchanged() const override;
+
+  // Under its absolute name.
+  std::optional<RegionFile> file() const override;
+
+  std::uint64_t size() const override;
+  const std::filesystem::path& path() const;
+
+ private:
+  struct State;
+  explicit SourceFile(std::unique_ptr<const State> state);
+
+  std::unique_ptr<const State> state_;
+};
+
+}  // namespace rgtp::shm

@@ -1,0 +1,172 @@
+// Looking at and cleaning up what is in a shared directory. What has a dead owner is removed under the lock
+// of its user's directory: removing what was looked at before could hit a successor of the same name.
+#include <algorithm>
+#include <cerrno>
+#include <map>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <rgtp/host.h>
+
+#include "shm/local_name.h"
+#include "shm/opened_segment.h"
+#include "shm/owner.h"
+#include "shm/user_directory.h"
+
+namespace rgtp::shm {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Named {
+  std::string name;
+  uid_t user = 0;
+};
+
+// Whatever in the directory may be ours by its name, sorted.
+Result<std::vector<Named>> names_in(const fs::path& directory) {
+  std::vector<Named> names;
+  std::error_code error;
+  for (fs::directory_iterator entry(directory, error), end; !error && entry != end; entry.increment(error)) {
+    Named named{.name = entry->path().filename().string()};
+    struct stat status = {};
+    if (!named.name.starts_with("rgtp-") || ::lstat(entry->path().c_str(), &status) != 0) continue;
+    named.user = status.st_uid;
+    names.push_back(std::move(named));
+  }
+  if (error) return os_failure("list", directory, error.value(), "name a directory that this user may read");
+  std::sort(names.begin(), names.end(), [](const Named& a, const Named& b) { return a.name < b.name; });
+  return names;
+}
+
+HostSurface look_at(const fs::path& directory, const Named& named) {
+  HostSurface surface{.file = named.name, .user = named.user, .details = {}, .problem = {}};
+  auto object = SegmentObject::open(directory / named.name);
+  if (object && !object->header) object = fail(object->header.error());
+  const auto live = object ? read_live_words(object->descriptor) : fail(object.error());
+  if (!live) {
+    surface.problem = live.error().message();
+    return surface;
+  }
+  const SegmentHeader& header = *object->header;
+  const Manifest& manifest = header.manifest;
+  HostSurface::Details details{.id = manifest.id,
+                               .name = manifest.name,
+                               .size = manifest.size,
+                               .size_known = !manifest.size_pending || live->final_size != unknown_size,
+                               .chunks = manifest.chunk_count(),
+                               .published = live->published,
+                               .state = live->state,
+                               .owner_alive = is_alive(directory, header.owner, object->user),
+                               .source = {}};
+  if (manifest.size_pending && details.size_known) {
+    details.size = std::min(live->final_size, manifest.size);
+    details.chunks =
+        static_cast<std::uint32_t>((details.size + manifest.chunk_bytes - 1) / manifest.chunk_bytes);
+  }
+  if (header.kind == RegionKind::file) details.source = header.file.path;
+  surface.details = std::move(details);
+  return surface;
+}
+
+// One user's clean-up.
+class UserSweep {
+ public:
+  UserSweep(const fs::path& directory, uid_t user, Cleared& cleared)
+      : directory_(directory), user_(user), cleared_(cleared) {}
+
+  // Cheap where nothing is to be done: the lock is taken only then.
+  void run(const std::vector<Named>& names) {
+    const auto mine = [this](const Named& named) { return named.user == user_; };
+    const bool something = std::any_of(names.begin(), names.end(),
+                                       [&](const Named& named) { return mine(named) && is_dead(named); });
+    if (!something) return;
+    auto locked = user_ == ::geteuid()
+                      ? LockedUserDirectory::open(directory_)
+                      : LockedUserDirectory::open_of(directory_ / user_directory_name(user_), user_);
+    // Another user's objects without a directory have no names that could come again.
+    if (!locked && locked.error().code != Errc::not_found) {
+      cleared_.problems.push_back(locked.error().message());
+      return;
+    }
+    if (locked) sweep_names(locked->directory());
+    for (const Named& named : names)
+      if (mine(named) && is_segment_name(named.name) && is_dead(named)) remove(named, cleared_.segments);
+    // Behind what they own: without its lock file an object is as dead, but nobody could say of whom.
+    for (const Named& named : names)
+      if (mine(named) && owner_of_file_name(named.name) && is_dead(named)) remove(named, cleared_.owners);
+  }
+
+ private:
+  bool is_dead(const Named& named) const {
+    if (const auto owner = owner_of_file_name(named.name)) return !is_alive(directory_, *owner, named.user);
+    if (user_of_directory_name(named.name) == named.user) {
+      const auto directory = UserDirectory::open_of(directory_ / named.name, named.user);
+      return directory && has_dead_name(*directory);
+    }
+    if (!is_segment_name(named.name)) return false;
+    // Of any layout: whose it is always stands in the same place. What is no segment is not touched.
+    const auto object = SegmentObject::open(directory_ / named.name);
+    return object && object->prefix && !is_alive(directory_, object->prefix->owner, object->user);
+  }
+  bool is_dead_name(const UserDirectory& directory, const std::string& name) const {
+    const auto file = read_local_name(directory, name);
+    return file && !is_alive(directory_, file->owner, user_);
+  }
+  bool has_dead_name(const UserDirectory& directory) const {
+    const auto names = directory.names();
+    return names.empty() || std::any_of(names.begin(), names.end(),
+                                        [&](const auto& name) { return is_dead_name(directory, name); });
+  }
+
+  void sweep_names(const UserDirectory& directory) {
+    for (const std::string& name : directory.names())
+      if (is_dead_name(directory, name) && ::unlinkat(directory.descriptor(), name.c_str(), 0) == 0)
+        ++cleared_.names;
+  }
+
+  void remove(const Named& named, std::uint32_t& count) {
+    struct stat status = {};
+    const fs::path file = directory_ / named.name;
+    const bool there = ::lstat(file.c_str(), &status) == 0;
+    if (!there || ::unlink(file.c_str()) != 0) return;
+    ++count;
+    if (&count == &cleared_.segments) cleared_.bytes += static_cast<std::uint64_t>(status.st_blocks) * 512;
+  }
+
+  const fs::path& directory_;
+  const uid_t user_;
+  Cleared& cleared_;
+};
+
+}  // namespace
+
+}  // namespace rgtp::shm
+
+namespace rgtp {
+
+Result<std::vector<HostSurface>> list_host_surfaces(const std::filesystem::path& directory) {
+  auto names = shm::names_in(directory);
+  if (!names) return fail(std::move(names).error());
+  std::vector<HostSurface> surfaces;
+  for (const auto& named : *names)
+    if (shm::is_segment_name(named.name)) surfaces.push_back(shm::look_at(directory, named));
+  return surfaces;
+}
+
+Result<Cleared> clear_host(const std::filesystem::path& directory) {
+  auto names = shm::names_in(directory);
+  if (!names) return fail(std::move(names).error());
+  std::vector<uid_t> users = {::geteuid()};
+  if (::geteuid() == 0)
+    for (const auto& named : *names)
+      if (std::find(users.begin(), users.end(), named.user) == users.end()) users.push_back(named.user);
+  Cleared cleared;
+  for (const uid_t user : users) shm::UserSweep(directory, user, cleared).run(*names);
+  return cleared;
+}
+
+}  // namespace rgtp

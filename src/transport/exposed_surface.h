@@ -1,0 +1,58 @@
+// One surface being offered: what stands behind Surface and SurfaceWriter.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include <rgtp/transport.h>
+
+#include "core/counters.h"
+#include "core/surface_store.h"
+#include "shm/local_name.h"
+
+namespace rgtp::transport {
+
+// Made and withdrawn on the loop's thread, where its exposures live; the rest may be called from any.
+class ExposedSurface : public std::enable_shared_from_this<ExposedSurface> {
+ public:
+  ExposedSurface(EventLoop& loop, std::shared_ptr<core::SurfaceStore> store,
+                 std::shared_ptr<core::Counters> counters, std::vector<std::unique_ptr<Exposure>> exposures);
+
+  const Manifest& manifest() const { return store_->manifest(); }
+  const Locator& locator() const { return locator_; }
+  Stats stats() const { return counters_->snapshot(); }
+  // Has the surface withdrawn when the loop closes; until then the loop keeps it alive, and withdraw() ends
+  // that.
+  static void withdraw_with_loop(const std::shared_ptr<ExposedSurface>& surface);
+  void withdraw();
+  // Before anybody has the surface. It may wait for other processes that take names: not on the loop's thread
+  // where that can be helped.
+  [[nodiscard]] Result<void> take_local_name(const std::string& name);
+
+  // What a writer does, as its header says.
+  [[nodiscard]] Result<std::span<std::byte>> loan(ChunkIndex chunk);
+  [[nodiscard]] Result<void> publish(ChunkIndex chunk);
+  [[nodiscard]] Result<void> finish(std::optional<std::uint64_t> size);
+  void abort();
+
+ private:
+  Result<void> check_chunk(ChunkIndex chunk) const;
+  Result<void> check_size(std::uint64_t size) const;
+  Result<void> publish_loaned(ChunkIndex chunk);
+  // Tells the transports, on the loop, once for all that happens until then.
+  void tell_growth();
+
+  EventLoop& loop_;
+  const std::shared_ptr<core::SurfaceStore> store_;
+  const std::shared_ptr<core::Counters> counters_;
+  const Locator locator_;
+  core::ChunkBitmap loaned_;
+  std::atomic<bool> growth_told_{false};
+  std::vector<std::unique_ptr<Exposure>> exposures_;
+  std::shared_ptr<shm::LocalName> local_name_;
+  std::shared_ptr<void> closing_;
+};
+
+}  // namespace rgtp::transport

@@ -1,0 +1,130 @@
+#include "packet/poller.h"
+
+#include <set>
+
+#include <gtest/gtest.h>
+
+#include "support/datagrams.h"
+
+namespace rgtp::packet {
+namespace {
+
+using namespace std::chrono_literals;
+
+using News = Availability::News;
+
+class PollerTest : public testing::Test {
+ protected:
+  // A surface of `chunks` of which none is published.
+  void begin(std::uint32_t chunks) {
+    wanted_ = {ChunkIndex{0}, ChunkIndex{chunks}};
+    ASSERT_TRUE(availability_.begin(test::manifest_of(chunks * 4096ULL), 0, std::nullopt));
+  }
+  WordRange poll() {
+    now_ = std::max(now_, poller_.next());
+    return poller_.poll(now_, rtt_, availability_, wanted_, most_);
+  }
+  // Between this poll and the next.
+  Duration interval() {
+    poll();
+    return poller_.next() - now_;
+  }
+  void publish(std::uint16_t word, std::uint64_t bits) {
+    Announce announce{.published_to = availability_.published() + 1, .words = {word, 1}};
+    announce.bitmap[0] = bits;
+    poller_.on_announce(availability_.on_announce(announce).value(), rtt_);
+  }
+
+  Availability availability_;
+  Poller poller_;
+  ChunkRange wanted_;
+  std::uint16_t most_ = 10;
+  TimePoint now_ = test::start_time;
+  Duration rtt_ = 40ms;
+};
+
+TEST_F(PollerTest, BeginsAtOnceAtAQuarterOfARoundTripAndDoublesUpToATenthOfASecond) {
+  begin(100);
+  EXPECT_LE(poller_.next(), now_);
+  for (const Duration expected : {10ms, 20ms, 40ms, 80ms, 100ms, 100ms}) EXPECT_EQ(interval(), expected);
+}
+
+TEST_F(PollerTest, PollsEveryMillisecondAtMost) {
+  begin(100);
+  rtt_ = 100us;
+  EXPECT_EQ(interval(), 1ms);
+  rtt_ = 10s;
+  EXPECT_EQ(interval(), 100ms);
+}
+
+TEST_F(PollerTest, BeginsAgainAtNews) {
+  begin(100);
+  for (int i = 0; i < 5; ++i) poll();
+  now_ += 3ms;
+  publish(0, 1);
+  EXPECT_EQ(poller_.next(), now_ + 7ms);
+  EXPECT_EQ(interval(), 10ms);
+  EXPECT_EQ(interval(), 20ms);
+  poller_.on_announce(News::none, rtt_);
+  EXPECT_EQ(interval(), 40ms);
+  poller_.on_announce(News::count, rtt_);
+  EXPECT_EQ(interval(), 80ms);
+}
+
+TEST_F(PollerTest, NewsThatComesLateIsFollowedAtOnceButNoFaster) {
+  begin(100);
+  for (int i = 0; i < 5; ++i) poll();
+  now_ += 90ms;
+  publish(0, 1);
+  EXPECT_LE(poller_.next(), now_);
+  poll();
+  publish(0, 2);
+  EXPECT_EQ(poller_.next(), now_ + 10ms);
+}
+
+TEST_F(PollerTest, AsksFromTheFirstWordThatLacksAWantedChunk) {
+  begin(300);
+  EXPECT_EQ(poll(), (WordRange{0, 5}));
+  publish(0, ~std::uint64_t{0});
+  EXPECT_EQ(poll(), (WordRange{1, 4}));
+  wanted_ = {ChunkIndex{70}, ChunkIndex{129}};
+  EXPECT_EQ(poll(), (WordRange{1, 2}));
+  publish(1, ~std::uint64_t{0});
+  EXPECT_EQ(poll(), (WordRange{2, 1}));
+  wanted_ = {ChunkIndex{130}, ChunkIndex{9999}};
+  EXPECT_EQ(poll(), (WordRange{2, 3}));
+}
+
+TEST_F(PollerTest, WalksThroughAWideSurfaceAndStaysAtItsFront) {
+  begin(64 * 35);
+  std::set<std::uint32_t> walked;
+  for (int i = 0; i < 8; ++i) {
+    EXPECT_EQ(poll(), (WordRange{0, 10}));
+    const WordRange words = poll();
+    for (std::uint32_t word = words.first; word < words.end(); ++word) walked.insert(word);
+  }
+  EXPECT_EQ(walked.size(), 35U);
+  EXPECT_EQ(*walked.rbegin(), 34U);
+}
+
+TEST_F(PollerTest, DoublesItsIntervalOnceARoundOfAWideSurface) {
+  begin(64 * 35);
+  // Four polls walk through, each with one for the front; the next one finds itself at the beginning again.
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(interval(), 10ms) << i;
+  EXPECT_EQ(interval(), 20ms);
+  // Somewhere there is more.
+  poller_.on_announce(News::count, rtt_);
+  EXPECT_EQ(interval(), 10ms);
+}
+
+TEST_F(PollerTest, LeavesOutWordsOfAWideSurfaceThatAreComplete) {
+  begin(64 * 35);
+  poll();
+  EXPECT_EQ(poll().first, 0U);
+  for (std::uint16_t word = 10; word < 15; ++word) publish(word, ~std::uint64_t{0});
+  poll();
+  EXPECT_EQ(poll(), (WordRange{15, 10}));
+}
+
+}  // namespace
+}  // namespace rgtp::packet

@@ -1,0 +1,195 @@
+// The memory transport through the public API, where what it finds is not what an exposer of this library
+// makes.
+#include <chrono>
+#include <mutex>
+#include <optional>
+#include <random>
+#include <thread>
+
+#include <fcntl.h>
+#include <sys/mman.h>
+
+#include <rgtp/rgtp.h>
+
+#include "shm/futex.h"
+#include "shm/segment_fixture.h"
+#include "support/forked_child.h"
+
+namespace rgtp::shm {
+namespace {
+
+using namespace std::chrono_literals;
+
+class ShmTransportTest : public SegmentTest {
+ protected:
+  std::shared_ptr<Transport> transport(Log log = {}) const {
+    return shm_transport({.directory = directory_.path(), .log = std::move(log)});
+  }
+  Puller open_puller() const { return Puller::open({.transports = {transport()}}).value(); }
+  Exposer open_exposer() const { return Exposer::open({.transports = {transport()}}).value(); }
+  Locator locator() const { return Locator(Locator::ThisHost{manifest_.id}); }
+};
+
+// A live part that another process of this user writes as it likes.
+class ForgedLivePart {
+ public:
+  explicit ForgedLivePart(const fs::path& object) {
+    const int fd = ::open(object.c_str(), O_RDWR | O_CLOEXEC);
+    memory_ = ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    EXPECT_NE(memory_, MAP_FAILED);
+    ::close(fd);
+  }
+  ForgedLivePart(const ForgedLivePart&) = delete;
+  ForgedLivePart& operator=(const ForgedLivePart&) = delete;
+  ~ForgedLivePart() { ::munmap(memory_, 4096); }
+  LivePart& live() const {
+    return *reinterpret_cast<LivePart*>(static_cast<std::byte*>(memory_) + live_offset);
+  }
+  std::span<std::byte> index() const {
+    return {static_cast<std::byte*>(memory_) + path_offset, 4096 - path_offset};
+  }
+  void tell() const {
+    ++live().counter;
+    futex_wake_all(live().counter);
+  }
+
+ private:
+  void* memory_ = nullptr;
+};
+
+TEST_F(ShmTransportTest, WhateverALivePartSaysAPullEnds) {
+  Manifest manifest = manifest_;
+  manifest.size_pending = true;
+  std::mt19937_64 random(4711);
+  const std::uint64_t sizes[] = {
+      0, 1, 4096, bytes_.size(), manifest.stored_bytes(), unknown_size - 1, unknown_size};
+  Puller puller = open_puller();
+  for (int round = 0; round < 60; ++round) {
+    Exposed exposed = begin(manifest);
+    {
+      const ForgedLivePart forged(object());
+      const auto scribble = [&] {
+        forged.live().published = static_cast<std::uint32_t>(random() % 3 == 0 ? random() : random() % 8);
+        forged.live().final_size = sizes[random() % std::size(sizes)];
+        for (std::byte& byte : forged.index().first(64)) byte = static_cast<std::byte>(random());
+        // Forward alone: whoever goes back to growing may as well never publish.
+        if (random() % 4 == 0) forged.live().state = static_cast<std::uint32_t>(SurfaceState::finished);
+      };
+      scribble();
+      Pull arrival = puller.pull(locator());
+      Pull content = puller.pull(locator(), {.order = Order::content});
+      Pull verified = puller.pull(locator(), {.verify = Verify::always});
+      for (int i = 0; i < 5; ++i) {
+        scribble();
+        forged.tell();
+        std::this_thread::sleep_for(1ms);
+      }
+      forged.live().state = static_cast<std::uint32_t>(SurfaceState::aborted);
+      forged.tell();
+      (void)arrival.complete().get();
+      (void)verified.complete().get();
+      std::uint64_t given = 0;
+      for (auto next = content.next().get(); next && *next; next = content.next().get())
+        given += (*next)->size();
+      EXPECT_LE(given, manifest.stored_bytes());
+    }
+  }
+}
+
+TEST_F(ShmTransportTest, AnObjectThatIsCutShortUnderAWaitingPullEndsIt) {
+  Exposed exposed = begin(manifest_);
+  exposed.publish(0, bytes_);
+  Puller puller = open_puller();
+  Pull pull = puller.pull(locator());
+  ASSERT_TRUE(pull.next().get().value());
+  auto next = pull.next();
+  const auto length = fs::file_size(object());
+  fs::resize_file(object(), 4096);
+  const auto ended = next.get();
+  ASSERT_FALSE(ended);
+  EXPECT_EQ(ended.error().code, Errc::source_changed) << ended.error().message();
+  fs::resize_file(object(), length);  // its exposer withdraws it through a mapping
+}
+
+TEST_F(ShmTransportTest, WhatIsPlantedUnderTheNameIsWarnedOfAndThePullFallsBack) {
+  auto udp_exposer = Exposer::open({.transports = {udp_transport()}}).value();
+  const auto surface = udp_exposer.expose(Source::bytes(bytes_)).get().value();
+  ASSERT_EQ(::mkfifo((directory_ / segment_name(*surface.locator().id())).c_str(), 0600), 0);
+  std::mutex mutex;
+  std::vector<std::string> warnings;
+  Puller puller = Puller::open({.transports = {transport([&](LogLevel level, std::string_view text) {
+                                                 const std::lock_guard lock(mutex);
+                                                 EXPECT_EQ(level, LogLevel::warning);
+                                                 warnings.emplace_back(text);
+                                               }),
+                                               udp_transport()}})
+                      .value();
+  Pull pull = puller.pull(surface.locator());
+  const auto view = pull.complete().get();
+  ASSERT_TRUE(view) << view.error().message();
+  EXPECT_TRUE(std::ranges::equal(view->bytes(), bytes_));
+  EXPECT_EQ(pull.transport(), "udp");
+  const std::lock_guard lock(mutex);
+  ASSERT_FALSE(warnings.empty());
+  EXPECT_NE(warnings[0].find("no segment"), std::string::npos) << warnings[0];
+  EXPECT_EQ(warnings[0].find(surface.locator().id()->to_hex()), std::string::npos);
+}
+
+TEST_F(ShmTransportTest, AFileThatTheAllowedUsersCannotOpenIsNotExposedToThem) {
+  const TemporaryDirectory files;
+  write_file(files / "in", bytes_);
+  ASSERT_EQ(::chmod((files / "in").c_str(), 0600), 0);
+  Exposer exposer = open_exposer();
+  const auto refused = exposer.expose(Source::file(files / "in"), {.access = Access::everyone()}).get();
+  expect_error(refused, Errc::denied, "in'");
+  EXPECT_TRUE(exposer.expose(Source::file(files / "in")).get());
+  ASSERT_EQ(::chmod((files / "in").c_str(), 0644), 0);
+  EXPECT_TRUE(exposer.expose(Source::file(files / "in"), {.access = Access::everyone()}).get());
+}
+
+TEST_F(ShmTransportTest, AnExposersOptionsReachTheObject) {
+  Exposer exposer = open_exposer();
+  const auto surface = exposer.expose(Source::bytes(bytes_), {.access = Access::everyone()}).get().value();
+  EXPECT_EQ(mode_of(directory_ / segment_name(*surface.locator().id())), 0644U);
+}
+
+TEST_F(ShmTransportTest, NothingIsLeftAfterTheHandlesAreGone) {
+  {
+    Exposer exposer = open_exposer();
+    Puller puller = open_puller();
+    const auto surface = exposer.expose(Source::bytes(bytes_)).get().value();
+    auto writer = exposer.begin({.capacity = 100'000}).value();
+    Pull pull = puller.pull(surface.locator());
+    ASSERT_TRUE(pull.complete().get());
+    EXPECT_EQ(names().size(), 3U);
+  }
+  EXPECT_TRUE(names().empty());
+}
+
+TEST_F(ShmTransportTest, AViewOutlivesEverything) {
+  std::optional<View> view;
+  {
+    Exposer exposer = open_exposer();
+    Puller puller = open_puller();
+    const auto surface = exposer.expose(Source::bytes(bytes_)).get().value();
+    Pull pull = puller.pull(surface.locator());
+    view = pull.complete().get().value();
+  }
+  EXPECT_TRUE(names().empty());
+  EXPECT_TRUE(std::ranges::equal(view->bytes(), bytes_));
+}
+
+TEST_F(ShmTransportTest, AWithdrawnSurfaceIsNotServedFromAKeptMapping) {
+  Exposer exposer = open_exposer();
+  Puller puller = open_puller();
+  std::optional<Surface> surface = exposer.expose(Source::bytes(bytes_)).get().value();
+  const Locator where = surface->locator();
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(puller.pull(where).complete().get());
+  surface.reset();
+  EXPECT_TRUE(test::comes_true([&] { return names().size() < 2; }));
+  const auto code = puller.pull(where).complete().get().error().code;
+  EXPECT_TRUE(code == Errc::unknown_surface || code == Errc::withdrawn) << to_string(code);
+}
+
+}  // namespace
+}  // namespace rgtp::shm

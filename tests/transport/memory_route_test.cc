@@ -1,0 +1,223 @@
+// What the memory route promises beyond moving the bytes: in which thread, to whom, and what is said when it
+// is not taken.
+#include <filesystem>
+#include <fstream>
+#include <future>
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <rgtp/rgtp.h>
+
+#include "support/pattern.h"
+#include "support/temporary_directory.h"
+
+namespace rgtp::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+class MemoryRoute : public testing::Test {
+ protected:
+  std::shared_ptr<Transport> memory(ShmOptions options = {}) const {
+    options.directory = directory_.path();
+    return shm_transport(std::move(options));
+  }
+  Exposer exposer(Log log = {}) const {
+    return Exposer::open({.transports = {memory(), udp_transport()}, .log = std::move(log)}).value();
+  }
+  Puller puller(std::shared_ptr<EventLoop> loop = nullptr) const {
+    return Puller::open({.loop = std::move(loop), .transports = {memory(), udp_transport()}}).value();
+  }
+  std::filesystem::path segment() const {
+    for (const auto& entry : std::filesystem::directory_iterator(directory_.path()))
+      if (!entry.path().filename().string().starts_with("rgtp-owner-")) return entry.path();
+    return {};
+  }
+
+  const TemporaryDirectory directory_{"/dev/shm"};
+  const std::vector<std::byte> bytes_ = pattern(300'000);
+};
+
+// A loop whose thread does nothing until this goes.
+class BlockedLoop {
+ public:
+  BlockedLoop() {
+    std::promise<void> blocked;
+    EXPECT_TRUE(loop_->post([&blocked, gate = gate_.get_future().share()] {
+      blocked.set_value();
+      gate.wait();
+    }));
+    blocked.get_future().wait();
+  }
+  ~BlockedLoop() { release(); }
+  void release() {
+    if (!std::exchange(released_, true)) gate_.set_value();
+  }
+  std::shared_ptr<EventLoop> loop() const { return loop_; }
+
+ private:
+  std::promise<void> gate_;
+  std::shared_ptr<EventLoop> loop_ = EventLoop::spawn().value();
+  bool released_ = false;
+};
+
+TEST_F(MemoryRoute, AFinishedSurfaceIsPulledByTheCallingThreadAlone) {
+  Exposer e = exposer();
+  const Surface surface = e.expose(Source::bytes(bytes_)).get().value();
+  BlockedLoop blocked;
+  Puller p = puller(blocked.loop());
+  for (int round = 0; round < 2; ++round) {  // mapped anew, and as kept
+    Pull whole = p.pull(surface.locator());
+    EXPECT_TRUE(std::ranges::equal(whole.complete().get().value().bytes(), bytes_));
+    Pull parts = p.pull(surface.locator(), {.range = {70'000, 100'000}, .order = Order::content});
+    std::size_t got = 0;
+    while (auto chunk = parts.next().get().value()) got += chunk->size();
+    EXPECT_EQ(got, 100'000U);
+    Pull past = p.pull(surface.locator(), {.range = {0, 300'001}});
+    EXPECT_EQ(past.complete().get().error().code, Errc::out_of_range);
+    Pull none = p.pull(Locator(Locator::ThisHost{SurfaceId::random()}));
+    EXPECT_EQ(none.complete().get().error().code, Errc::unknown_surface);
+  }
+  blocked.release();
+}
+
+TEST_F(MemoryRoute, ACallbackOfAPullThatWasReadyAtOnceStillRunsOnTheLoop) {
+  Exposer e = exposer();
+  const Surface surface = e.expose(Source::bytes(bytes_)).get().value();
+  auto loop = EventLoop::spawn().value();
+  Puller p = puller(loop);
+  Pull pull = p.pull(surface.locator());
+  std::promise<bool> on_loop;
+  ASSERT_TRUE(pull.complete().then([&](const Result<View>&) { on_loop.set_value(loop->on_loop_thread()); }));
+  auto future = on_loop.get_future();
+  ASSERT_EQ(future.wait_for(5s), std::future_status::ready);
+  EXPECT_TRUE(future.get());
+}
+
+TEST_F(MemoryRoute, SaysWhyMemoryWasNotTaken) {
+  Exposer by_packets = Exposer::open({.transports = {udp_transport()}}).value();
+  const Surface surface = by_packets.expose(Source::bytes(bytes_)).get().value();
+  Puller p = puller();
+  Pull pull = p.pull(surface.locator());
+  ASSERT_TRUE(pull.complete().get());
+  EXPECT_EQ(pull.transport(), "udp");
+  ASSERT_EQ(pull.stats().routes_not_taken.size(), 1U);
+  EXPECT_NE(pull.stats().routes_not_taken[0].find("shm: no segment"), std::string::npos);
+
+  auto where = std::get<Locator::Network>(surface.locator().where());
+  where.id = SurfaceId::random();
+  Pull unknown = p.pull(Locator(where));
+  const Error error = unknown.complete().get().error();
+  EXPECT_EQ(error.code, Errc::unknown_surface);
+  EXPECT_NE(error.message().find("shm: no segment"), std::string::npos);
+}
+
+TEST_F(MemoryRoute, ASegmentOfANewerLayoutIsNamedAsTheReason) {
+  Exposer e = exposer();
+  const Surface surface = e.expose(Source::bytes(bytes_)).get().value();
+  {
+    std::fstream object(segment(), std::ios::in | std::ios::out | std::ios::binary);
+    object.seekp(8);
+    object.put(2);
+  }
+  Puller p = puller();
+  Pull pull = p.pull(surface.locator());
+  ASSERT_TRUE(pull.complete().get());
+  EXPECT_EQ(pull.transport(), "udp");
+  EXPECT_NE(pull.stats().routes_not_taken.at(0).find("newer layout"), std::string::npos);
+  Pull only = p.pull(surface.locator(), {.route = Route::only("shm")});
+  EXPECT_EQ(only.complete().get().error().code, Errc::unsupported_version);
+}
+
+TEST_F(MemoryRoute, AnAccessThatIsGivenMakesASurfaceMemoryOnly) {
+  Exposer e = exposer();
+  const Surface surface = e.expose(Source::bytes(bytes_), {.access = Access::everyone()}).get().value();
+  EXPECT_TRUE(std::holds_alternative<Locator::ThisHost>(surface.locator().where()));
+  struct stat status = {};
+  ASSERT_EQ(stat(segment().c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777U, 0644U);
+  Exposer packets = Exposer::open({.transports = {udp_transport()}}).value();
+  EXPECT_EQ(packets.expose(Source::bytes(bytes_), {.access = Access::everyone()}).get().error().code,
+            Errc::no_route);
+}
+
+TEST_F(MemoryRoute, AnAccessUnderANamedRouteGovernsMemoryAloneAndTheLogSaysSo) {
+  std::promise<std::string> warned;
+  Exposer e = exposer([&](LogLevel level, std::string_view line) {
+    if (level == LogLevel::warning) warned.set_value(std::string(line));
+  });
+  const Surface surface =
+      e.expose(Source::bytes(bytes_), {.route = Route::among({"shm", "udp"}), .access = Access::owner()})
+          .get()
+          .value();
+  EXPECT_TRUE(std::holds_alternative<Locator::Network>(surface.locator().where()));
+  EXPECT_NE(warned.get_future().get().find("access governs memory alone"), std::string::npos);
+}
+
+TEST_F(MemoryRoute, AFileThatThoseWithAccessCannotOpenIsRefused) {
+  const auto path = directory_.path() / "secret.bin";
+  std::ofstream(path) << "secret";
+  std::filesystem::permissions(path,
+                               std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  Exposer e = exposer();
+  const auto refused = e.expose(Source::file(path), {.access = Access::everyone()}).get();
+  EXPECT_EQ(refused.error().code, Errc::denied);
+  EXPECT_NE(refused.error().message().find("secret.bin"), std::string::npos);
+  EXPECT_TRUE(e.expose(Source::file(path), {.access = Access::owner()}).get());
+}
+
+TEST_F(MemoryRoute, AFileThatWasReplacedIsPulledByNobody) {
+  const auto path = directory_.path() / "data.bin";
+  std::ofstream(path) << std::string(100'000, 'a');
+  Exposer e = exposer();
+  const Surface surface = e.expose(Source::file(path)).get().value();
+  Puller p = puller();
+  Pull before = p.pull(surface.locator());
+  EXPECT_EQ(before.complete().get().value().size(), 100'000U);
+  EXPECT_EQ(before.transport(), "shm");
+  std::filesystem::remove(path);
+  std::ofstream(path) << std::string(100'000, 'b');
+  Pull after = p.pull(surface.locator());
+  EXPECT_EQ(after.complete().get().error().code, Errc::source_changed);
+}
+
+TEST_F(MemoryRoute, VerifyAlwaysHashesMemoryAndFindsWhatWasChanged) {
+  Exposer e = exposer();
+  const Surface surface = e.expose(Source::bytes(bytes_)).get().value();
+  Puller p = puller();
+  Pull plain = p.pull(surface.locator());
+  ASSERT_TRUE(plain.complete().get());
+  EXPECT_EQ(plain.stats().verified_bytes, 0U);
+  Pull verified = p.pull(surface.locator(), {.verify = Verify::always});
+  ASSERT_TRUE(verified.complete().get());
+  EXPECT_EQ(verified.stats().verified_bytes, bytes_.size());
+  EXPECT_EQ(verified.transport(), "shm");
+  {
+    std::fstream object(segment(), std::ios::in | std::ios::out | std::ios::binary);
+    object.seekp(-1, std::ios::end);
+    object.put('\x7f');
+  }
+  Pull changed = p.pull(surface.locator(), {.verify = Verify::always});
+  EXPECT_EQ(changed.complete().get().error().code, Errc::corrupted);
+}
+
+TEST_F(MemoryRoute, NothingIsLeftWhenAllIsWithdrawn) {
+  {
+    Exposer e = exposer();
+    const Surface one = e.expose(Source::bytes(bytes_)).get().value();
+    const Surface two = e.expose(Source::bytes(bytes_)).get().value();
+    auto writer = e.begin({.capacity = 1'000'000}).value();
+    EXPECT_FALSE(std::filesystem::is_empty(directory_.path()));
+  }
+  EXPECT_TRUE(std::filesystem::is_empty(directory_.path()));
+}
+
+TEST_F(MemoryRoute, TheTransportThatProvidesTheMemoryStandsFirst) {
+  Exposer e = Exposer::open({.transports = {udp_transport(), memory()}}).value();
+  const auto refused = e.expose(Source::bytes(bytes_)).get();
+  EXPECT_EQ(refused.error().code, Errc::invalid_argument);
+}
+
+}  // namespace
+}  // namespace rgtp::test
