@@ -39,7 +39,7 @@ done
 head -c "${mib}M" /dev/urandom >"$work/source"
 
 serve() { # serve NS ADDRESS: starts exposer and iperf3 server; the locator goes to $work/locator
-  ip netns exec "$1" "$rgtp" expose "$work/source" --bind "$2:9000" >"$work/locator" &
+  ip netns exec "$1" "$rgtp" expose "$work/source" --route udp --bind "$2:9000" >"$work/locator" &
   pids+=($!)
   ip netns exec "$1" iperf3 -s -B "$2" >/dev/null 2>&1 &
   pids+=($!)
@@ -62,7 +62,7 @@ measure() { # measure TITLE NS ADDRESS [PULL OPTION...]
   local title=$1 ns=$2 address=$3
   shift 3
   for _ in $(seq "$rounds"); do
-    elapsed_rate ip netns exec "$ns" "$rgtp" pull "$(cat "$work/locator")" -o "$work/pulled" "$@" >>"$work/pull"
+    elapsed_rate ip netns exec "$ns" "$rgtp" pull "$(cat "$work/locator")" --route udp -o "$work/pulled" "$@" >>"$work/pull"
     cmp -s "$work/source" "$work/pulled" || { echo "wrong bytes" >&2; exit 1; }
     rm -f "$work/pulled"
     ip netns exec "$ns" iperf3 -c "$address" -R -n "${mib}M" -C cubic -J 2>/dev/null |

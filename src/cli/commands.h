@@ -20,6 +20,7 @@ using Run = std::function<ExitCode(Signals&)>;
 // `chosen` is set to what to run when the subcommand was given.
 void add_expose_command(CLI::App& app, Run& chosen);
 void add_pull_command(CLI::App& app, Run& chosen);
+void add_host_commands(CLI::App& app, Run& chosen);
 
 enum class Verbosity { normal, verbose };
 // Warnings and more to stderr; under `verbose` everything.

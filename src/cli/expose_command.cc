@@ -9,6 +9,7 @@
 
 #include "cli/commands.h"
 #include "cli/console.h"
+#include "cli/routes.h"
 #include "cli/streams.h"
 
 namespace rgtp::cli {
@@ -17,6 +18,8 @@ namespace {
 
 struct ExposeArguments {
   std::vector<std::string> files;
+  std::string route = "auto";
+  std::string local_name;
   UdpOptions udp;
   bool verbose = false;
 };
@@ -31,12 +34,14 @@ void print_stats(const Surface& surface) {
 ExitCode run_expose(const ExposeArguments& arguments, Signals& signals) {
   UdpOptions udp = arguments.udp;
   udp.log = log_to_stderr(arguments.verbose ? Verbosity::verbose : Verbosity::normal);
-  auto exposer = Exposer::open({.transports = {udp_transport(udp)}, .log = udp.log});
+  auto exposer =
+      Exposer::open({.transports = transports_for(arguments.route, {.log = udp.log}, udp), .log = udp.log});
   if (!exposer) return report(exposer.error());
   StdoutWriter output(signals);
   std::vector<Surface> surfaces;
   for (const std::string& file : arguments.files) {
-    auto surface = signals.wait_for(exposer->expose(Source::file(file)));
+    auto surface =
+        signals.wait_for(exposer->expose(Source::file(file), {.local_name = arguments.local_name}));
     if (!surface) return ExitCode::ok;  // told to end before it was all tagged
     if (!*surface) return report(surface->error());
     // Locators alone on stdout, one a line, at once: a script reads them while this goes on. What nobody can
@@ -66,9 +71,15 @@ void add_expose_command(CLI::App& app, Run& chosen) {
   command->add_option("--advertise", arguments->udp.advertise, "host to name in locators");
   command->add_option("--mtu", arguments->udp.mtu, "largest IP packet to send, in bytes")
       ->check(CLI::Range(576, 9000));
+  add_route_option(*command, arguments->route);
+  command->add_option("--local", arguments->local_name,
+                      "name under which this user's processes on this\n"
+                      "host find the file, as rgtp://local/NAME");
   command->add_flag("--verbose", arguments->verbose, "say more on stderr");
   command->footer("Ends by SIGINT or SIGTERM. Example: rgtp expose model.bin --bind 0.0.0.0:9000");
   command->callback([&chosen, arguments] {
+    if (!arguments->local_name.empty() && arguments->files.size() > 1)
+      throw CLI::ValidationError("--local", "one name, one file: expose several by several commands");
     chosen = [arguments](Signals& signals) { return run_expose(*arguments, signals); };
   });
 }

@@ -1,4 +1,7 @@
 // The rgtp command.
+#include <algorithm>
+#include <string_view>
+
 #include <fmt/format.h>
 
 #include <rgtp/version.h>
@@ -17,6 +20,16 @@ Log log_to_stderr(Verbosity verbosity) {
 
 namespace {
 
+// Every process of this host may read these: whoever has a locator can pull.
+void blank_locators(int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view argument(argv[i]);
+    const std::size_t scheme_end = argument.find("://");
+    if (argument.starts_with("rgtp") && scheme_end != std::string_view::npos)
+      std::fill(argv[i] + scheme_end + 3, argv[i] + argument.size(), '*');
+  }
+}
+
 ExitCode run(int argc, char** argv) {
   reserve_standard_descriptors();
   CLI::App app("Expose bytes once, let any number of others pull them.", "rgtp");
@@ -30,11 +43,13 @@ ExitCode run(int argc, char** argv) {
   Run chosen;
   add_expose_command(app, chosen);
   add_pull_command(app, chosen);
+  add_host_commands(app, chosen);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? ExitCode::ok : ExitCode::usage;
   }
+  blank_locators(argc, argv);
   Signals signals;
   return chosen(signals);
 }

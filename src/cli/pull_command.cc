@@ -12,6 +12,7 @@
 #include "cli/console.h"
 #include "cli/output_name.h"
 #include "cli/progress_bar.h"
+#include "cli/routes.h"
 #include "cli/streams.h"
 
 namespace rgtp::cli {
@@ -27,6 +28,8 @@ constexpr std::size_t longest_locator_bytes = 4096;
 struct PullArguments {
   std::string locator;
   std::string output;
+  std::string route = "auto";
+  std::vector<std::string> trusted;
   double timeout_s = 10;
   std::uint32_t mtu = 0;
   bool verbose = false;
@@ -53,6 +56,7 @@ std::optional<Result<Locator>> read_locator(const std::string& argument, Signals
 
 void print_stats(const Pull& pull) {
   const Stats s = pull.stats();
+  for (const std::string& reason : s.routes_not_taken) say(fmt::format("not taken: {}\n", reason));
   say(fmt::format(
       "route {}, {} bytes, {} of them verified, {} chunks\n"
       "{} slices asked for, {} of them again, {} lost, {} of these too early, {} duplicates, {} probes\n"
@@ -80,8 +84,14 @@ class PullRun {
     const Log log = log_to_stderr(arguments_.verbose ? Verbosity::verbose : Verbosity::normal);
     const auto timeout =
         std::chrono::duration_cast<Duration>(std::chrono::duration<double>(arguments_.timeout_s));
-    auto udp = udp_transport({.mtu = arguments_.mtu, .idle_timeout = timeout, .log = log});
-    auto puller = Puller::open({.transports = {std::move(udp)}, .log = log});
+    ShmOptions memory{.log = log};
+    for (const std::string& name : arguments_.trusted) {
+      const auto user = user_called(name);
+      if (!user) return report({Errc::invalid_argument, "there is no user called '" + name + "' to trust"});
+      memory.trust.push_back(*user);
+    }
+    const UdpOptions udp{.mtu = arguments_.mtu, .idle_timeout = timeout, .log = log};
+    auto puller = Puller::open({.transports = transports_for(arguments_.route, memory, udp), .log = log});
     if (!puller) return report(puller.error());
     if (arguments_.output == "-") return pull_to_stdout(*puller, **locator);
     if (!arguments_.output.empty())
@@ -91,7 +101,8 @@ class PullRun {
 
  private:
   ExitCode pull_to_stdout(Puller& puller, const Locator& locator) {
-    const PullOptions options{.order = Order::content, .window_bytes = stdout_window_bytes};
+    const PullOptions options{
+        .order = Order::content, .window_bytes = stdout_window_bytes, .verify = Verify::always};
     Pull pull = puller.pull(locator, options);
     StdoutWriter output(signals_);
     while (true) {
@@ -154,6 +165,9 @@ void add_pull_command(CLI::App& app, Run& chosen) {
       ->capture_default_str();
   command->add_option("--mtu", arguments->mtu, "largest IP packet to ask for, in bytes")
       ->check(CLI::Range(576, 9000));
+  add_route_option(*command, arguments->route);
+  command->add_option("--trust", arguments->trusted, "user whose shared memory is mapped too")
+      ->type_name("USER");
   command->add_flag("--verbose", arguments->verbose, "say more on stderr");
   command->footer("Example: rgtp pull rgtp://host:9000/0123456789abcdef0123456789abcdef -o a.bin");
   command->callback([&chosen, arguments] {

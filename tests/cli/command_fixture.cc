@@ -6,6 +6,8 @@
 
 #include <gmock/gmock.h>
 #include <grp.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include "support/files.h"
@@ -18,6 +20,11 @@ namespace fs = std::filesystem;
 bool become_nobody() {
   constexpr id_t nobody = 65534;
   return geteuid() != 0 || (setgroups(0, nullptr) == 0 && setgid(nobody) == 0 && setuid(nobody) == 0);
+}
+
+bool mount_own_shm() {
+  return unshare(CLONE_NEWNS) == 0 && mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+         mount("none", "/dev/shm", "tmpfs", 0, "size=64m,mode=1777") == 0;
 }
 
 // Open to those who gave up being root.
@@ -92,7 +99,8 @@ CommandTest::Exposed CommandTest::expose(const Arguments& arguments) const {
 
 CommandTest::Running CommandTest::start_slow_pull(const std::string& locator,
                                                   const std::string& output) const {
-  auto pull = start({"pull", locator, "-o", output, "--mtu", small_mtu}, {.errors = Stream::terminal});
+  auto pull = start({"pull", locator, "-o", output, "--route", "udp", "--mtu", small_mtu},
+                    {.errors = Stream::terminal});
   // The progress bar shows nothing before there is a manifest.
   EXPECT_TRUE(pull->wait_for_error("%")) << pull->errors();
   return pull;

@@ -37,6 +37,9 @@ inline constexpr int terminated = 143;
 // In a child before it becomes the program: it goes on as somebody who owns nothing, unless it is nobody's
 // already.
 bool become_nobody();
+// For this process, or a child, and what it starts from now on: a /dev/shm of its own, empty. False where
+// that is not permitted.
+bool mount_own_shm();
 
 class CommandTest : public ::testing::Test {
  protected:
@@ -48,6 +51,8 @@ class CommandTest : public ::testing::Test {
   static inline const std::string small_mtu = "576";
 
   CommandTest();
+  // Other tests that run at the same time use the host's /dev/shm.
+  void SetUp() override { has_own_shm_ = mount_own_shm(); }
 
   const std::filesystem::path& scratch() const { return scratch_.path(); }
   // A file of pattern bytes; one of zeros costs nothing to make, however large.
@@ -80,8 +85,11 @@ class CommandTest : public ::testing::Test {
   // A pull into `output` that is under way: the manifest has come, the last chunk has not.
   Running start_slow_pull(const std::string& locator, const std::string& output) const;
 
+  bool has_own_shm() const { return has_own_shm_; }
+
  private:
   const TemporaryDirectory scratch_;
+  bool has_own_shm_ = false;
 };
 
 }  // namespace rgtp::test

@@ -28,7 +28,7 @@ TEST_F(Crash, OfTheExposerEndsThePullWithinThreeSeconds) {
 TEST_F(Crash, OfTheExposerEndsAPullToStdout) {
   write_zeros("in", big);
   const auto exposed = expose({"in"});
-  const auto pull = start({"pull", exposed.locator, "-o", "-", "--mtu", small_mtu});
+  const auto pull = start({"pull", exposed.locator, "-o", "-", "--route", "udp", "--mtu", small_mtu});
   EXPECT_TRUE(pull->wait_for_output(1));
   exposed.process->send_signal(SIGKILL);
   EXPECT_EQ(exposed.process->wait(), -SIGKILL);
@@ -52,7 +52,7 @@ TEST_F(Crash, OfTheExposerBeforeItAnsweredIsAnExposerNotReached) {
   write_file("in", 1'000'000);
   const auto exposed = expose({"in"});
   exposed.process->send_signal(SIGSTOP);
-  const auto pull = start({"pull", exposed.locator, "-o", "out"});
+  const auto pull = start({"pull", exposed.locator, "-o", "out", "--route", "udp"});
   EXPECT_FALSE(pull->wait_for_error("rgtp: ", 300ms));
   exposed.process->send_signal(SIGKILL);
   EXPECT_EQ(exposed.process->wait(), -SIGKILL);

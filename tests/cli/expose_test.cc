@@ -90,7 +90,7 @@ TEST_F(Expose, EndsThePullsUnderWay) {
 
 TEST_F(Expose, CountsUnderVerbose) {
   write_file("in", 100'000);
-  const auto exposed = expose({"in", "--verbose"});
+  const auto exposed = expose({"in", "--route", "udp", "--verbose"});
   expect_pull(exposed.locator);
   exposed.process->send_signal(SIGTERM);
   EXPECT_EQ(exposed.process->wait(), exit_code::ok);
@@ -141,7 +141,7 @@ TEST_F(Expose, NamesTheHostThatIsAdvertised) {
 
 TEST_F(Expose, SendsNoPacketAboveItsMtu) {
   write_file("in", 1'000'000);
-  const auto exposed = expose({"in", "--mtu", "1000", "--verbose"});
+  const auto exposed = expose({"in", "--route", "udp", "--mtu", "1000", "--verbose"});
   expect_pull(exposed.locator);
   exposed.process->send_signal(SIGTERM);
   EXPECT_EQ(exposed.process->wait(), exit_code::ok);

@@ -282,7 +282,7 @@ TEST_F(Failures, ExposerThatIsSilent) {
   const auto exposed = expose({"in"});
   exposed.process->send_signal(SIGSTOP);
   expect_failure(exit_code::timed_out, "no answer for 1 s",
-                 {"pull", exposed.locator, "-o", "out", "--timeout", "1"});
+                 {"pull", exposed.locator, "-o", "out", "--route", "udp", "--timeout", "1"});
   exposed.process->send_signal(SIGCONT);
   EXPECT_EQ(run({"pull", exposed.locator, "-o", "out"}).code, exit_code::ok);
 }

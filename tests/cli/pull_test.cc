@@ -61,7 +61,7 @@ TEST_F(PullCommand, WaitsForASlowReaderOfStdout) {
   // More than a pull in content order holds, so that it stops asking.
   write_zeros("in", 80'000'000);
   const auto exposed = expose({"in"});
-  const auto pull = start({"pull", exposed.locator, "-o", "-", "--timeout", "1"});
+  const auto pull = start({"pull", exposed.locator, "-o", "-", "--route", "udp", "--timeout", "1"});
   // Nobody reads for longer than the timeout, which is about the exposer and not about the reader.
   std::this_thread::sleep_for(std::chrono::milliseconds(1500));
   EXPECT_EQ(pull->wait(), exit_code::ok) << pull->errors();
@@ -125,9 +125,10 @@ TEST_F(PullCommand, KeepsTheOldFileUntilTheNewOneIsComplete) {
 TEST_F(PullCommand, SaysWhatItDidOnStderr) {
   write_file("in", 5'000'000);
   const auto exposed = expose({"in"});
-  EXPECT_THAT(run({"pull", exposed.locator, "-o", "out"}).errors,
+  EXPECT_THAT(run({"pull", exposed.locator, "-o", "out", "--route", "udp"}).errors,
               ContainsRegex("^out: 5\\.0 MB in [0-9.]+ s, [0-9.]+ [kMG]?B/s by udp\n$"));
-  const std::string verbose = run({"pull", exposed.locator, "-o", "out", "--verbose"}).errors;
+  const std::string verbose =
+      run({"pull", exposed.locator, "-o", "out", "--route", "udp", "--verbose"}).errors;
   EXPECT_THAT(verbose, HasSubstr("5000000 bytes, 5000000 of them verified"));
   EXPECT_THAT(verbose, HasSubstr("slices asked for"));
 }
@@ -143,7 +144,7 @@ TEST_F(PullCommand, ShowsABarOnATerminalAlone) {
   std::istringstream drawn(watched->errors());
   for (std::string line; std::getline(drawn, line, '\r');) EXPECT_LE(line.size(), 80) << line;
 
-  const Ended piped = run({"pull", exposed.locator, "-o", "piped", "--mtu", small_mtu});
+  const Ended piped = run({"pull", exposed.locator, "-o", "piped", "--route", "udp", "--mtu", small_mtu});
   EXPECT_EQ(piped.code, exit_code::ok);
   EXPECT_THAT(piped.errors, Not(HasSubstr("%")));
   EXPECT_THAT(piped.errors, Not(HasSubstr("\r")));
@@ -165,7 +166,7 @@ TEST_F(PullCommand, EndsBySigintAndSigtermAndLeavesNothing) {
 TEST_F(PullCommand, EndsWhenNobodyReadsItsStdoutAnyMore) {
   write_zeros("in", big);
   const auto exposed = expose({"in"});
-  const auto pull = start({"pull", exposed.locator, "-o", "-"});
+  const auto pull = start({"pull", exposed.locator, "-o", "-", "--route", "udp"});
   EXPECT_TRUE(pull->wait_for_output(10));
   pull->close_output();
   EXPECT_EQ(pull->wait(std::chrono::seconds(5)), exit_code::failure);

@@ -31,7 +31,7 @@ expect_time_out() {
 
 # Packets this small make it take a while.
 start_pull() {
-  in_namespace "$pulling" "$command" pull "$locator" -o "$scratch/there/out" --mtu 576 --timeout 2 &
+  in_namespace "$pulling" "$command" pull "$locator" --route udp -o "$scratch/there/out" --mtu 576 --timeout 2 &
   puller=$!
   started+=("$puller")
 }

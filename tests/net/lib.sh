@@ -111,7 +111,7 @@ make_file() { head -c $(($2 * 1048576)) /dev/urandom >"$scratch/$1"; }
 # start_exposer NAMESPACE ADDRESS FILE: on port 9000; the locator goes into $locator, its pid into $exposer.
 start_exposer() {
   : >"$scratch/locator"
-  in_namespace "$1" "$command" expose "$scratch/$3" --bind "$2:9000" >"$scratch/locator" &
+  in_namespace "$1" "$command" expose "$scratch/$3" --route udp --bind "$2:9000" >"$scratch/locator" &
   exposer=$!
   started+=("$exposer")
   local tries
@@ -136,7 +136,7 @@ pull_all() {
   local began ended
   milliseconds began
   (in_namespace "$1" timeout "${patience_s:-60}" setpriv --pdeathsig KILL \
-    "$command" pull "$locator" -o "$scratch/out" --mtu 1500) || fail "the pull ended with $?"
+    "$command" pull "$locator" --route udp -o "$scratch/out" --mtu 1500) || fail "the pull ended with $?"
   milliseconds ended
   took_ms=$((ended - began + 1))
   cmp "$scratch/$2" "$scratch/out" || fail "other bytes came out"

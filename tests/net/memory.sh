@@ -21,7 +21,7 @@ anonymous_kib() {
 exposer_kib=0
 puller_kib=0
 samples=0
-in_namespace "$here" "$command" pull "$locator" -o "$scratch/out" --mtu 1500 &
+in_namespace "$here" "$command" pull "$locator" --route udp -o "$scratch/out" --mtu 1500 &
 puller=$!
 started+=("$puller")
 milliseconds began

@@ -17,7 +17,7 @@ nft_in "$exposing" "$count_sent
   }"
 
 # Packets this small make it take a while.
-in_namespace "$pulling" "$command" pull "$locator" -o "$scratch/out" --mtu 576 --timeout 3 &
+in_namespace "$pulling" "$command" pull "$locator" --route udp -o "$scratch/out" --mtu 576 --timeout 3 &
 puller=$!
 started+=("$puller")
 await_sent "$exposing" 2000000 bytes

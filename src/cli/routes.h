@@ -1,0 +1,29 @@
+// --route and --trust: which transports the command uses.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+
+#include <rgtp/transports.h>
+
+namespace rgtp::cli {
+
+// Adds --route auto|shm|udp.
+void add_route_option(CLI::App& command, std::string& route);
+
+// Memory before packets; one of them alone where the route says so, so that `shm` opens no socket. Under
+// `auto` a host without /dev/shm has packets alone.
+std::vector<std::shared_ptr<Transport>> transports_for(const std::string& route, const ShmOptions& memory,
+                                                       const UdpOptions& udp);
+
+// A user by name or number; nothing where there is none of that name.
+std::optional<uid_t> user_called(const std::string& text);
+// The name of a user, or the number where there is none.
+std::string name_of_user(uid_t user);
+
+}  // namespace rgtp::cli
