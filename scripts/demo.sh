@@ -1,19 +1,22 @@
 #!/usr/bin/env bash
-# Builds RGTP and shows its main job: one process exposes files, others pull them by packets; the bytes are compared.
+# Builds RGTP and shows its main job: one process exposes files, others pull them, by memory and by packets; the bytes
+# are compared. Beside the rates stand memcpy and iperf3's TCP over loopback, of the same run.
 #   scripts/demo.sh [MIB]     size of the large file, 1024 by default
 set -euo pipefail
 cd "$(dirname "$0")/.."
 mib=${1:-1024}
 
-scripts/deps.sh build
-cmake --preset release -DRGTP_BUILD_TESTS=OFF -DRGTP_BUILD_BENCHMARKS=OFF -DRGTP_BUILD_EXAMPLES=OFF -B build/demo >/dev/null
-cmake --build build/demo | tail -n 1
+scripts/deps.sh
+cmake --preset release -DRGTP_BUILD_TESTS=OFF -DRGTP_BUILD_EXAMPLES=OFF -B build/demo >/dev/null
+cmake --build build/demo --target rgtp_command rgtp_static memory_bench | tail -n 1
 rgtp=$PWD/build/demo/src/cli/rgtp
 
 work=$(mktemp -d)
 exposer=
+iperf=
 cleanup() {
   [ -z "$exposer" ] || kill "$exposer" 2>/dev/null || true
+  [ -z "$iperf" ] || kill "$iperf" 2>/dev/null || true
   rm -rf "$work"
 }
 trap cleanup EXIT
@@ -30,19 +33,34 @@ for _ in $(seq 600); do
   sleep 0.1
 done
 
-mkdir "$work/pulled"
 failed=0
 while read -r name locator; do
-  "$rgtp" pull "$locator" -o "$work/pulled/$name" --verbose
-  if [ "$(sha256sum <"$work/$name")" = "$(sha256sum <"$work/pulled/$name")" ]; then
-    echo "$name: SHA-256 is the same on both sides"
-  else
-    echo "$name: SHA-256 DIFFERS" >&2
-    failed=1
-  fi
+  expected=$(sha256sum <"$work/$name")
+  for route in shm udp; do
+    echo
+    "$rgtp" pull "$locator" -o "$work/pulled" --route "$route" --verbose
+    if [ "$(sha256sum <"$work/pulled")" = "$expected" ]; then
+      echo "$name by $route: SHA-256 is the same on both sides"
+    else
+      echo "$name by $route: SHA-256 DIFFERS" >&2
+      failed=1
+    fi
+    rm -f "$work/pulled"
+  done
 done < <(paste -d ' ' <(printf 'library.a\nlarge.bin\n') "$work/locators")
 
 kill -INT "$exposer"
 wait "$exposer"
 exposer=
+
+echo
+echo "256 MiB between two processes, without a file at the end:"
+build/demo/bench/memory_bench 5
+iperf3 -s -1 -p 9431 -B 127.0.0.1 >/dev/null 2>&1 &
+iperf=$!
+sleep 0.5
+iperf3 -c 127.0.0.1 -p 9431 -n "${mib}M" -C cubic -J 2>/dev/null |
+  awk -F'[:,]' '/sum_received/ {found = 1} found && /bits_per_second/ {printf "%-42s %8.0f MB/s\n", "iperf3, TCP cubic over loopback", $2 / 8e6; exit}'
+wait "$iperf" || true
+iperf=
 exit "$failed"
