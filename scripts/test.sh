@@ -45,7 +45,7 @@ run_tests() { # run_tests LINES PRESET OPTION...: the summary's last LINES, or a
   shift 2
   log=$(mktemp)
   if ! ctest --preset "$preset" -j "$jobs" --output-on-failure "$@" >"$log" 2>&1; then
-    grep -vE '^ *(Start +)?[0-9]+/?[0-9]*:? .*(Test|Passed|Start)' "$log" | head -n 300
+    grep -vE '^ +Start +[0-9]+:|Test +#[0-9]+: .*(Passed|Skipped)' "$log" | head -n 300
     rm -f "$log"
     return 1
   fi

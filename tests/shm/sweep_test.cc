@@ -100,14 +100,21 @@ TEST_F(SweepTest, WhatIsAliveStays) {
   EXPECT_EQ(count_of(is_segment_name), 4U);
 }
 
+// UBSan looks at objects through descriptors, and reports every virtual call where there are none.
+#ifndef __has_feature
+#define __has_feature(feature) 0
+#endif
+constexpr bool sanitizer_needs_descriptors = __has_feature(undefined_behavior_sanitizer);
+
 TEST_F(SweepTest, WhatIsAliveStaysWhereNoDescriptorIsLeftToAskWith) {
+  if (sanitizer_needs_descriptors) GTEST_SKIP() << "this sanitizer needs descriptors itself";
   const auto living = exposing_process(2);
   exposing_process(1)->kill();
-  ForkedChild sweeping([&](const ForkedChild::Parent&) {
+  ForkedChild sweeping([directory = directory_.path()](const ForkedChild::Parent&) {
     for (rlim_t most = 3; most < 20; ++most) {
       const rlimit limit{most, most < 19 ? 20 : most};
       ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
-      (void)clear_host(directory_.path());
+      (void)clear_host(directory);
     }
   });
   EXPECT_EQ(sweeping.wait(), 0);
