@@ -41,8 +41,9 @@ struct HostLookup::Shared {
   std::function<void(Addresses)> done;  // the loop's thread alone
 };
 
-Result<std::unique_ptr<HostLookup>> HostLookup::start(EventLoop& loop, std::string host, std::uint16_t port,
-                                                      TimePoint deadline, std::function<void(Addresses)> done,
+Result<std::unique_ptr<HostLookup>> HostLookup::start(EventLoop& loop, const std::string& host,
+                                                      std::uint16_t port, TimePoint deadline,
+                                                      std::function<void(Addresses)> done,
                                                       Resolver resolver) {
   if (++lookups_under_way() > max_at_once) {
     --lookups_under_way();

@@ -25,7 +25,7 @@ class HostLookup {
   // Loop's thread. Calls `done` there, once, never inside this call, unless the lookup is destroyed before:
   // host_not_found, timed_out after the deadline. `limit` or io_error where no thread is to be had.
   // `resolver` may block for as long as it likes; by default the system's.
-  [[nodiscard]] static Result<std::unique_ptr<HostLookup>> start(EventLoop& loop, std::string host,
+  [[nodiscard]] static Result<std::unique_ptr<HostLookup>> start(EventLoop& loop, const std::string& host,
                                                                  std::uint16_t port, TimePoint deadline,
                                                                  std::function<void(Addresses)> done,
                                                                  Resolver resolver = {});

@@ -287,8 +287,8 @@ ChunkVerdict PullJob::on_chunk(ChunkIndex chunk) {
   if (ended_) return ChunkVerdict::good;
   if (adopted_) {
     auto taken = state_->on_adopted(chunk);
-    if (!taken) finish(fail(std::move(taken).error()));
-    if (ended_ || !*taken) return ChunkVerdict::good;
+    if (!taken) finish(fail(taken.error()));
+    if (!taken || !*taken) return ChunkVerdict::good;
   } else {
     auto verdict = state_->on_chunk(chunk);
     if (!verdict) {
