@@ -10,12 +10,14 @@ namespace rgtp {
 
 namespace event {
 
-// Seen on both sides.
+// Seen on both sides. Several datagrams where they went to the kernel, or came from it, in one batch.
 struct DatagramSent {
-  std::uint32_t bytes = 0;
+  std::uint32_t bytes = 0;  // UDP payload, of all
+  std::uint32_t datagrams = 1;
 };
 struct DatagramReceived {
   std::uint32_t bytes = 0;
+  std::uint32_t datagrams = 1;
 };
 // Wrong length, check, version, cookie or pull id.
 struct DatagramDropped {
@@ -41,7 +43,21 @@ struct SliceReceived {
   std::uint32_t slice = 0;
   bool duplicate = false;
 };
+// Slices that are taken to be lost on their way.
 struct SlicesLost {
+  std::uint32_t slices = 0;
+};
+// A train of which nothing came, though its neighbours did: its request was lost, and used no capacity
+// downstream.
+struct RequestLost {
+  std::uint32_t slices = 0;
+};
+// The socket's receive buffer overflowed: drained too late, or too small.
+struct SocketDropped {
+  std::uint32_t datagrams = 0;
+};
+// Slices that came with the mark of congestion (ECN, RFC 3168).
+struct CongestionMarked {
   std::uint32_t slices = 0;
 };
 // A slice that had been given up arrived after all.
@@ -52,11 +68,16 @@ struct ProbeTimeout {
   std::uint32_t in_a_row = 0;
 };
 struct RttMeasured {
-  Duration rtt{};
+  Duration rtt{};            // without the service delay
+  Duration service_delay{};  // that the exposer added
 };
 struct RateChanged {
   std::uint64_t bytes_per_second = 0;
   std::uint64_t window_bytes = 0;
+};
+// The longest IP packet that the path is known to carry.
+struct MtuChanged {
+  std::uint32_t bytes = 0;
 };
 struct ChunkVerified {
   ChunkIndex chunk;
@@ -91,7 +112,8 @@ struct RequestOverflow {
 using Event =
     std::variant<event::DatagramSent, event::DatagramReceived, event::DatagramDropped, event::Refused,
                  event::ManifestReceived, event::Asked, event::SliceReceived, event::SlicesLost,
-                 event::LossWasSpurious, event::ProbeTimeout, event::RttMeasured, event::RateChanged,
+                 event::RequestLost, event::SocketDropped, event::CongestionMarked, event::LossWasSpurious,
+                 event::ProbeTimeout, event::RttMeasured, event::RateChanged, event::MtuChanged,
                  event::ChunkVerified, event::ChunkRejected, event::ChunkAdopted, event::SurfaceAdopted,
                  event::RequestReceived, event::RequestOverflow>;
 

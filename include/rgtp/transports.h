@@ -16,6 +16,17 @@
 
 namespace rgtp {
 
+// How a puller finds the rate at which it asks.
+enum class Congestion {
+  bbr_like,    // models the path by its delivery rate and its shortest round trip
+  cubic,       // RFC 9438: shares a bottleneck with TCP as one more TCP would
+  background,  // LEDBAT++ (draft-irtf-iccrg-ledbat-plus-plus): gives way to everything else
+  fixed,       // UdpOptions::fixed_rate, whatever the path says: for links that are yours alone
+};
+
+// Whether the kernel may cut and join datagrams for us (UDP_SEGMENT, UDP_GRO).
+enum class Offload { automatic, off };
+
 struct UdpOptions {
   // Where an exposer listens: "ADDRESS:PORT" or "[ADDRESS]:PORT", port 0 for a free one. [::] takes IPv4 too.
   // By default nothing but this host can reach it.
@@ -31,6 +42,12 @@ struct UdpOptions {
   Duration idle_timeout = std::chrono::seconds(10);
   // Receive buffer to ask the kernel for, which may grant less (net.core.rmem_max).
   std::uint32_t receive_buffer_bytes = 4 * 1024 * 1024;
+  // A puller's.
+  Congestion congestion = Congestion::bbr_like;
+  // Bytes a second, of IP packets; for Congestion::fixed, which without it is invalid_argument to pull().
+  std::uint64_t fixed_rate = 0;
+  // Off for kernels and network cards that do it wrong, and to compare.
+  Offload offload = Offload::automatic;
   Log log = {};
 };
 

@@ -6,11 +6,13 @@ struct Counters::Adder {
   Counters& c;
 
   void operator()(const event::DatagramSent& e) const {
-    add(c.datagrams_sent_, 1);
+    add(c.send_batches_, 1);
+    add(c.datagrams_sent_, e.datagrams);
     add(c.bytes_sent_, e.bytes);
   }
   void operator()(const event::DatagramReceived& e) const {
-    add(c.datagrams_received_, 1);
+    add(c.receive_batches_, 1);
+    add(c.datagrams_received_, e.datagrams);
     add(c.bytes_received_, e.bytes);
   }
   void operator()(const event::DatagramDropped&) const { add(c.datagrams_dropped_, 1); }
@@ -23,15 +25,20 @@ struct Counters::Adder {
   }
   void operator()(const event::SliceReceived& e) const { add(c.duplicates_, e.duplicate ? 1 : 0); }
   void operator()(const event::SlicesLost& e) const { add(c.slices_lost_, e.slices); }
+  void operator()(const event::RequestLost&) const { add(c.requests_lost_, 1); }
+  void operator()(const event::SocketDropped& e) const { add(c.socket_drops_, e.datagrams); }
+  void operator()(const event::CongestionMarked& e) const { add(c.marked_, e.slices); }
   void operator()(const event::LossWasSpurious&) const { add(c.spurious_losses_, 1); }
   void operator()(const event::ProbeTimeout&) const { add(c.probe_timeouts_, 1); }
   void operator()(const event::RttMeasured& e) const {
     c.rtt_ns_.store(static_cast<std::uint64_t>(e.rtt.count()), std::memory_order_relaxed);
+    c.service_delay_ns_.store(static_cast<std::uint64_t>(e.service_delay.count()), std::memory_order_relaxed);
   }
   void operator()(const event::RateChanged& e) const {
     c.rate_.store(e.bytes_per_second, std::memory_order_relaxed);
     c.window_bytes_.store(e.window_bytes, std::memory_order_relaxed);
   }
+  void operator()(const event::MtuChanged& e) const { c.mtu_.store(e.bytes, std::memory_order_relaxed); }
   void operator()(const event::ChunkVerified& e) const {
     add(c.chunks_, 1);
     add(c.bytes_, e.bytes);
@@ -60,6 +67,10 @@ void Counters::set_time_to_first_chunk(Duration duration) {
     time_to_first_chunk_ns_.store(static_cast<std::uint64_t>(duration.count()), std::memory_order_relaxed);
 }
 
+void Counters::set_time_to_last_new_ask(Duration duration) {
+  time_to_last_new_ask_ns_.store(static_cast<std::uint64_t>(duration.count()), std::memory_order_relaxed);
+}
+
 Stats Counters::snapshot() const {
   const auto value = [](const Count& count) { return count.load(std::memory_order_relaxed); };
   Stats s;
@@ -70,20 +81,28 @@ Stats Counters::snapshot() const {
   s.datagrams_sent = value(datagrams_sent_);
   s.datagrams_received = value(datagrams_received_);
   s.datagrams_dropped = value(datagrams_dropped_);
+  s.send_batches = value(send_batches_);
+  s.receive_batches = value(receive_batches_);
+  s.socket_drops = value(socket_drops_);
   s.bytes_sent = value(bytes_sent_);
   s.bytes_received = value(bytes_received_);
   s.requests = value(requests_);
   s.slices_asked = value(slices_asked_);
   s.slices_asked_again = value(slices_asked_again_);
   s.slices_lost = value(slices_lost_);
+  s.requests_lost = value(requests_lost_);
+  s.marked = value(marked_);
   s.spurious_losses = value(spurious_losses_);
   s.duplicates = value(duplicates_);
   s.probe_timeouts = value(probe_timeouts_);
   s.refusals = value(refusals_);
   s.request_overflows = value(request_overflows_);
   s.rtt = Duration(static_cast<std::int64_t>(value(rtt_ns_)));
+  s.service_delay = Duration(static_cast<std::int64_t>(value(service_delay_ns_)));
+  s.mtu = static_cast<std::uint32_t>(value(mtu_));
   s.rate = value(rate_);
   s.window_bytes = value(window_bytes_);
+  s.time_to_last_new_ask = Duration(static_cast<std::int64_t>(value(time_to_last_new_ask_ns_)));
   s.time_to_first_chunk = Duration(static_cast<std::int64_t>(value(time_to_first_chunk_ns_)));
   return s;
 }

@@ -58,8 +58,9 @@ class BbrLike : public CongestionController {
 
   // Loss that comes without a queue says nothing about the rate that the path carries; the model reacts to
   // what arrives.
-  void on_lost(TimePoint /*now*/, std::uint64_t /*bytes*/) override {}
-  void on_loss_was_spurious(TimePoint /*now*/, std::uint64_t /*bytes*/) override {}
+  void on_lost(const LossSample& /*sample*/) override {}
+  void on_loss_was_spurious(const LossSample& /*sample*/) override {}
+  void set_slice_bytes(std::uint32_t slice_bytes) override { slice_bytes_ = slice_bytes; }
 
   std::uint64_t window_bytes() const override {
     const std::uint64_t floor = std::uint64_t{min_window_slices} * slice_bytes_;
@@ -154,7 +155,7 @@ class BbrLike : public CongestionController {
       window_ = target;
   }
 
-  const std::uint32_t slice_bytes_;
+  std::uint32_t slice_bytes_;
   Phase phase_ = Phase::startup;
   TimePoint phase_began_;
   std::size_t cycle_ = 0;

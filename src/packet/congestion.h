@@ -5,19 +5,35 @@
 #include <memory>
 #include <string_view>
 
+#include <rgtp/transports.h>
 #include <rgtp/types.h>
 
 namespace rgtp::packet {
 
+// Answers of one train that arrived together.
 struct ArrivalSample {
-  TimePoint now;
-  std::uint32_t bytes = 0;
+  TimePoint now = {};
+  std::uint64_t bytes = 0;
+  std::uint32_t slices = 0;
+  std::uint32_t marked = 0;           // of the slices, with the mark of congestion (ECN)
   Duration rtt{};                     // without the exposer's service delay; zero where it was not measured
   std::uint64_t delivery_rate = 0;    // bytes a second; 0 where it was not measured
   bool limited = false;               // the rate was held down by having nothing to ask for
   std::uint64_t delivered = 0;        // in all, with this arrival
   std::uint64_t asked_delivered = 0;  // in all, when this was asked for
   std::uint64_t in_flight = 0;        // after this arrival
+  std::uint8_t phase = 0;             // of the controller, when this was asked for
+};
+
+// Slices of one train that are taken to be lost.
+struct LossSample {
+  TimePoint now = {};
+  TimePoint asked_at = {};
+  std::uint64_t bytes = 0;
+  std::uint32_t slices = 0;
+  bool request = false;         // all of a train, and no queue was seen: its request was lost
+  std::uint64_t in_flight = 0;  // after this loss
+  std::uint8_t phase = 0;       // as in ArrivalSample
 };
 
 class CongestionController {
@@ -26,9 +42,12 @@ class CongestionController {
 
   virtual std::string_view name() const = 0;
   virtual void on_arrival(const ArrivalSample& sample) = 0;
-  virtual void on_lost(TimePoint now, std::uint64_t bytes) = 0;
-  // Bytes that were counted as lost arrived after all: whatever on_lost() did for them is undone.
-  virtual void on_loss_was_spurious(TimePoint now, std::uint64_t bytes) = 0;
+  virtual void on_lost(const LossSample& sample) = 0;
+  // Slices that were counted as lost arrived after all, one by one: whatever on_lost() did for them is
+  // undone.
+  virtual void on_loss_was_spurious(const LossSample& sample) = 0;
+  // Slices have another length from now on, in IP bytes.
+  virtual void set_slice_bytes(std::uint32_t slice_bytes) = 0;
 
   // The most that may be asked for and not arrived.
   virtual std::uint64_t window_bytes() const = 0;
@@ -37,11 +56,23 @@ class CongestionController {
   // What the path carries, in bytes a second, and its round trip without queues; 0 while not known.
   virtual std::uint64_t estimated_rate() const = 0;
   virtual Duration min_rtt() const = 0;
+  // Kept with what is asked for now, and given back with its fate: for a controller that compares.
+  virtual std::uint8_t phase() const { return 0; }
 };
 
-// The default: models the path by its delivery rate and minimum round-trip time, in the manner of BBR
-// (draft-cardwell-iccrg-bbr-congestion-control). `slice_bytes` are IP bytes of one slice.
+// Models the path by its delivery rate and minimum round-trip time, in the manner of BBR
+// (draft-ietf-ccwg-bbr). `slice_bytes` are IP bytes of one slice, here and below.
 std::unique_ptr<CongestionController> make_bbr_like(std::uint32_t slice_bytes);
+// RFC 9438, paced.
+std::unique_ptr<CongestionController> make_cubic(std::uint32_t slice_bytes);
+// LEDBAT++ (draft-irtf-iccrg-ledbat-plus-plus), by round trips: no clock of the exposer's is needed.
+std::unique_ptr<CongestionController> make_background(std::uint32_t slice_bytes);
+// `rate` in bytes a second, whatever is lost.
+std::unique_ptr<CongestionController> make_fixed_rate(std::uint32_t slice_bytes, std::uint64_t rate);
+
+// The one that the options name.
+std::unique_ptr<CongestionController> make_controller(Congestion kind, std::uint64_t fixed_rate,
+                                                      std::uint32_t slice_bytes);
 
 // The longest train at a rate: 1 ms of it, at least two slices, at most one segmented send.
 std::uint64_t train_bytes_at(std::uint64_t rate, std::uint32_t slice_bytes);

@@ -69,6 +69,7 @@ void Path::on_arrival(TimePoint now, const DeliveryRate::Snapshot& asked, std::u
   const auto rate = delivery_.on_arrival(now, asked, bytes, controller_->min_rtt());
   controller_->on_arrival({.now = now,
                            .bytes = bytes,
+                           .slices = 1,
                            .rtt = rtt,
                            .delivery_rate = rate.bytes_per_second,
                            .limited = rate.limited,
@@ -79,12 +80,12 @@ void Path::on_arrival(TimePoint now, const DeliveryRate::Snapshot& asked, std::u
 
 void Path::on_lost(TimePoint now, std::uint64_t bytes) {
   on_abandoned(bytes);
-  controller_->on_lost(now, bytes);
+  controller_->on_lost({.now = now, .bytes = bytes, .in_flight = in_flight_});
 }
 
 void Path::on_loss_was_spurious(TimePoint now, std::uint64_t bytes) {
   in_flight_ += bytes;
-  controller_->on_loss_was_spurious(now, bytes);
+  controller_->on_loss_was_spurious({.now = now, .bytes = bytes, .in_flight = in_flight_});
 }
 
 void Path::on_abandoned(std::uint64_t bytes) { in_flight_ -= std::min(in_flight_, bytes); }

@@ -280,7 +280,9 @@ bool PullJob::adopt(std::shared_ptr<const Store> store) {
 }
 
 std::optional<Placement> PullJob::place(ChunkIndex chunk) {
-  return ended_ ? std::nullopt : state_->place(chunk);
+  if (ended_) return std::nullopt;
+  counters_.set_time_to_last_new_ask(core_->loop().now() - started_);
+  return state_->place(chunk);
 }
 
 ChunkVerdict PullJob::on_chunk(ChunkIndex chunk) {

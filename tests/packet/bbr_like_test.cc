@@ -201,8 +201,8 @@ TEST_F(BbrLikeTest, LossWithoutAQueueCostsNothing) {
   run(25'000'000, 50ms, 5s);
   const std::uint64_t window = controller_->window_bytes();
   const std::uint64_t rate = controller_->estimated_rate();
-  controller_->on_lost(now_, 10 * slice_bytes);
-  controller_->on_loss_was_spurious(now_, 10 * slice_bytes);
+  controller_->on_lost({.now = now_, .bytes = 10 * slice_bytes, .slices = 10});
+  controller_->on_loss_was_spurious({.now = now_, .bytes = 10 * slice_bytes, .slices = 10});
   EXPECT_EQ(controller_->window_bytes(), window);
   EXPECT_EQ(controller_->estimated_rate(), rate);
 }
