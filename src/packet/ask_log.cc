@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 namespace rgtp::packet {
 
@@ -10,35 +11,49 @@ std::uint64_t AskLog::widen(std::uint32_t ask, std::uint64_t next) {
   return next + static_cast<std::uint64_t>(static_cast<std::int64_t>(distance));
 }
 
-void AskLog::begin_train(const DeliveryRate::Snapshot& asked) {
+void AskLog::begin_train(const AskedTrain& train) {
   forget_old();
-  trains_.push_back(asked);
-  train_is_empty_ = true;
+  trains_.push_back(train);
+  trains_.back().first_ask = next_ask();
 }
 
 void AskLog::add(SliceId slice) {
   assert(!trains_.empty());
   const auto train = first_train_ + static_cast<std::uint32_t>(trains_.size()) - 1;
-  asks_.push_back({slice, State::outstanding, train_is_empty_, train});
-  train_is_empty_ = false;
+  asks_.push_back({slice, State::outstanding, train});
+  ++trains_.back().slices;
   ++outstanding_;
+  outstanding_bytes_ += trains_.back().ip_bytes;
+}
+
+bool AskLog::was_for(std::uint64_t ask, const SliceId& slice, std::uint32_t ip_bytes) const {
+  if (ask < first_ || ask >= next_ask()) return false;
+  return this->slice(ask) == slice && train(ask).ip_bytes == ip_bytes;
 }
 
 std::optional<AskLog::Arrival> AskLog::on_arrival(std::uint64_t ask) {
   if (ask < first_ || ask >= next_ask()) return std::nullopt;
   Ask& entry = asks_[ask - first_];
-  const Arrival arrival{entry.slice, entry.state, entry.first_of_train, trains_[entry.train - first_train_]};
-  if (entry.state == State::outstanding) --outstanding_;
-  entry.state = State::arrived;
-  return arrival;
+  AskedTrain& train = train_of(entry);
+  const State before = std::exchange(entry.state, State::arrived);
+  if (before == State::outstanding) {
+    --outstanding_;
+    outstanding_bytes_ -= train.ip_bytes;
+  }
+  if (before == State::lost) --train.lost;
+  if (before != State::arrived) ++train.arrived;
+  return Arrival{entry.slice, before, train};
 }
 
-SliceId AskLog::set_lost(std::uint64_t ask) {
+AskedTrain& AskLog::set_lost(std::uint64_t ask) {
   Ask& entry = asks_[ask - first_];
   assert(entry.state == State::outstanding);
   entry.state = State::lost;
+  AskedTrain& train = train_of(entry);
+  ++train.lost;
   --outstanding_;
-  return entry.slice;
+  outstanding_bytes_ -= train.ip_bytes;
+  return train;
 }
 
 std::optional<std::uint64_t> AskLog::next_outstanding(std::uint64_t from) const {
@@ -51,10 +66,6 @@ std::optional<std::uint64_t> AskLog::lowest_outstanding() {
   const auto lowest = next_outstanding(lowest_);
   lowest_ = lowest.value_or(next_ask());
   return lowest;
-}
-
-TimePoint AskLog::asked_at(std::uint64_t ask) const {
-  return trains_[asks_[ask - first_].train - first_train_].asked_at;
 }
 
 void AskLog::forget_old() {

@@ -18,6 +18,27 @@ struct SliceId {
   friend auto operator<=>(const SliceId&, const SliceId&) = default;
 };
 
+// What one PULL asked for: equally long slices under consecutive ask numbers.
+struct AskedTrain {
+  enum class Purpose : std::uint8_t {
+    data,
+    mtu_probe,  // one slice, as long as the path may carry: its loss says nothing of the rate
+  };
+
+  DeliveryRate::Snapshot asked;
+  std::uint32_t ip_bytes = 0;  // of one slice's answer
+  std::uint8_t phase = 0;      // of the congestion controller
+  Purpose purpose = Purpose::data;
+  std::uint64_t first_ask = 0;
+  std::uint32_t slices = 0;
+  std::uint32_t arrived = 0;
+  std::uint32_t lost = 0;        // and did not arrive later
+  std::uint32_t unreported = 0;  // lost, and the path's controller was not told
+  bool request_lost = false;     // that is what it was told
+
+  bool is_settled() const { return arrived + lost == slices; }
+};
+
 class AskLog {
  public:
   enum class State : std::uint8_t { outstanding, arrived, lost };
@@ -25,8 +46,7 @@ class AskLog {
   struct Arrival {
     SliceId slice;
     State before = State::outstanding;
-    bool first_of_train = false;
-    DeliveryRate::Snapshot asked;
+    AskedTrain& train;
   };
 
   // The number that the next ask will have.
@@ -38,13 +58,19 @@ class AskLog {
   // These many numbers will not be used. Before the first ask.
   void skip(std::uint32_t asks) { lowest_ = first_ += asks; }
 
-  void begin_train(const DeliveryRate::Snapshot& asked);
+  // The snapshot, the slices' length, phase and purpose of the asks that are added next.
+  void begin_train(const AskedTrain& train);
   // The next ask, of the train begun last.
   void add(SliceId slice);
 
-  // Settles an ask; nothing where it was never asked or settled too long ago to be known.
+  // Whether this slice, in an answer of so many IP bytes, was asked for under that number, as far as that is
+  // known still.
+  bool was_for(std::uint64_t ask, const SliceId& slice, std::uint32_t ip_bytes) const;
+  // Settles an ask; nothing where it was never asked or settled too long ago to be known. The train stays
+  // valid until the next begin_train().
   std::optional<Arrival> on_arrival(std::uint64_t ask);
-  SliceId set_lost(std::uint64_t ask);
+  // Of an outstanding ask.
+  AskedTrain& set_lost(std::uint64_t ask);
 
   // The lowest outstanding ask at or above this number.
   std::optional<std::uint64_t> next_outstanding(std::uint64_t from) const;
@@ -60,29 +86,33 @@ class AskLog {
     }
   }
   const SliceId& slice(std::uint64_t ask) const { return asks_[ask - first_].slice; }
-  TimePoint asked_at(std::uint64_t ask) const;
+  const AskedTrain& train(std::uint64_t ask) const {
+    return trains_[asks_[ask - first_].train - first_train_];
+  }
   std::uint32_t outstanding() const { return outstanding_; }
+  // IP bytes of the answers that are outstanding.
+  std::uint64_t outstanding_bytes() const { return outstanding_bytes_; }
 
  private:
   // How many settled asks are remembered, to know late answers by.
-  static constexpr std::size_t remembered = 4096;
+  static constexpr std::size_t remembered = 16'384;
 
   struct Ask {
     SliceId slice;
     State state = State::outstanding;
-    bool first_of_train = false;
     std::uint32_t train = 0;
   };
 
+  AskedTrain& train_of(const Ask& ask) { return trains_[ask.train - first_train_]; }
   void forget_old();
 
   std::deque<Ask> asks_;
   std::uint64_t first_ = 0;   // number of asks_.front()
   std::uint64_t lowest_ = 0;  // nothing below is outstanding
-  std::deque<DeliveryRate::Snapshot> trains_;
+  std::deque<AskedTrain> trains_;
   std::uint32_t first_train_ = 0;
   std::uint32_t outstanding_ = 0;
-  bool train_is_empty_ = true;
+  std::uint64_t outstanding_bytes_ = 0;
 };
 
 }  // namespace rgtp::packet

@@ -121,9 +121,4 @@ void Availability::take(ChunkIndex chunk) {
   untaken_ = chunk.value + 1;
 }
 
-void Availability::offer_again() {
-  fresh_ = available_;
-  untaken_ = 0;
-}
-
 }  // namespace rgtp::packet

@@ -44,11 +44,9 @@ class Availability {
   // The first of these chunks that is still to be published.
   std::optional<ChunkIndex> next_missing(ChunkRange chunks) const;
   // The first of these chunks that is available and was not taken. What is wanted only moves on: chunks below
-  // one that was taken come again where they are news, or by offer_again().
+  // one that was taken come again where they are news.
   std::optional<ChunkIndex> next_fresh(ChunkRange chunks) const;
   void take(ChunkIndex chunk);
-  // As if nothing had been taken.
-  void offer_again();
 
  private:
   using Words = std::vector<std::uint64_t>;

@@ -31,7 +31,7 @@ struct LossSample {
   TimePoint asked_at = {};
   std::uint64_t bytes = 0;
   std::uint32_t slices = 0;
-  bool request = false;         // all of a train, and no queue was seen: its request was lost
+  bool request = false;  // of a train of which nothing came, with no queue in sight: its request was lost
   std::uint64_t in_flight = 0;  // after this loss
   std::uint8_t phase = 0;       // as in ArrivalSample
 };
@@ -73,6 +73,9 @@ std::unique_ptr<CongestionController> make_fixed_rate(std::uint32_t slice_bytes,
 // The one that the options name.
 std::unique_ptr<CongestionController> make_controller(Congestion kind, std::uint64_t fixed_rate,
                                                       std::uint32_t slice_bytes);
+
+// Whether a round trip is longer than the shortest by more than noise: a queue is seen.
+bool is_queued(Duration rtt, Duration min_rtt);
 
 // The longest train at a rate: 1 ms of it, at least two slices, at most one segmented send.
 std::uint64_t train_bytes_at(std::uint64_t rate, std::uint32_t slice_bytes);

@@ -12,7 +12,7 @@ DeliveryRate::Snapshot DeliveryRate::on_ask(TimePoint now, InFlight before) {
   return {delivered_, delivered_at_, first_asked_, now, limited_until_ > delivered_};
 }
 
-DeliveryRate::Sample DeliveryRate::on_arrival(TimePoint now, const Snapshot& asked, std::uint32_t bytes,
+DeliveryRate::Sample DeliveryRate::on_arrival(TimePoint now, const Snapshot& asked, std::uint64_t bytes,
                                               Duration min_rtt) {
   delivered_ += bytes;
   delivered_at_ = now;

@@ -25,7 +25,7 @@ class DeliveryRate {
   enum class InFlight { none, some };
   Snapshot on_ask(TimePoint now, InFlight before);
   // `min_rtt`: shorter intervals say more about batching than about the path.
-  Sample on_arrival(TimePoint now, const Snapshot& asked, std::uint32_t bytes, Duration min_rtt);
+  Sample on_arrival(TimePoint now, const Snapshot& asked, std::uint64_t bytes, Duration min_rtt);
   // There is nothing more to ask for just now, with so much in flight.
   void on_limited(std::uint64_t in_flight) { limited_until_ = delivered_ + in_flight + 1; }
 

@@ -9,32 +9,65 @@ namespace {
 // A rate that was measured wrongly must not put probes off for ever.
 constexpr Duration max_draining_time = std::chrono::seconds(1);
 
+std::uint64_t bytes_in(std::uint64_t rate, Duration time) {
+  return static_cast<std::uint64_t>(static_cast<double>(rate) * std::chrono::duration<double>(time).count());
+}
+
 }  // namespace
 
 Path::Path(const Options& options)
-    : overhead_((options.ip == IpVersion::v4 ? 20 : 40) + 8 + header_bytes),
-      slice_capacity_(slice_capacity_of(options.mtu, options.ip)),
+    : ip_(options.ip),
+      overhead_((options.ip == IpVersion::v4 ? 20 : 40) + 8 + header_bytes),
       receive_buffer_(options.receive_buffer),
-      controller_(make_bbr_like(ip_bytes(slice_capacity_))) {}
+      mtu_(options.mtu, options.max_mtu),
+      controller_(make_controller(options.congestion, options.fixed_rate, ip_bytes(slice_capacity()))) {}
 
-void Path::reduce_slice_capacity(std::uint16_t capacity) {
-  slice_capacity_ = std::min(slice_capacity_, std::max<std::uint16_t>(capacity, min_slice_bytes));
+std::optional<std::uint16_t> Path::mtu_probe(TimePoint now) const {
+  const auto mtu = mtu_.due(now);
+  return mtu ? std::optional(slice_capacity_of(*mtu, ip_)) : std::nullopt;
+}
+
+void Path::on_mtu_probe_arrived(TimePoint now) {
+  mtu_.on_arrived(now);
+  controller_->set_slice_bytes(ip_bytes(slice_capacity()));
+}
+
+void Path::on_black_hole(TimePoint now) {
+  mtu_.reduce(now, fallback_mtu);
+  controller_->set_slice_bytes(ip_bytes(slice_capacity()));
+}
+
+void Path::limit_slice_capacity(std::uint16_t capacity) {
+  mtu_.limit(ip_bytes(std::max<std::uint16_t>(capacity, min_slice_bytes)));
+  controller_->set_slice_bytes(ip_bytes(slice_capacity()));
+}
+
+std::uint64_t Path::rate() const {
+  const std::uint64_t rate = controller_->rate();
+  if (rate == 0) return 0;
+  return std::max<std::uint64_t>(1,
+                                 static_cast<std::uint64_t>(static_cast<double>(rate) * pressure_.factor()));
 }
 
 std::uint64_t Path::window_bytes() const {
   // The receive buffer bounds what may arrive between two drains, not what is on its way: the path holds a
-  // bandwidth-delay product beside it.
-  const double seconds = std::chrono::duration<double>(controller_->min_rtt()).count();
-  const auto on_the_way =
-      static_cast<std::uint64_t>(static_cast<double>(controller_->estimated_rate()) * seconds);
-  return std::min(controller_->window_bytes(), on_the_way + receive_buffer_ / 2);
+  // bandwidth-delay product beside it. At the rate of asking, so that start-up does not end at the buffer.
+  const std::uint64_t rate = std::max(controller_->estimated_rate(), controller_->rate());
+  return std::min(controller_->window_bytes(), bytes_in(rate, controller_->min_rtt()) + receive_buffer_ / 2);
 }
+
+bool Path::queue_is_seen() const { return is_queued(latest_rtt_, controller_->min_rtt()); }
 
 Duration Path::answer_time() const {
   const std::uint64_t rate = controller_->estimated_rate();
   if (rate == 0) return rtt_.probe_timeout();
   const std::chrono::duration<double> draining(static_cast<double>(in_flight_) / static_cast<double>(rate));
   return rtt_.probe_timeout() + std::min(std::chrono::duration_cast<Duration>(draining), max_draining_time);
+}
+
+double Path::ns_per_byte() const {
+  const std::uint64_t rate = controller_->estimated_rate();
+  return rate == 0 ? 0 : 1e9 / static_cast<double>(rate);
 }
 
 bool Path::window_is_open(std::uint16_t slice_bytes) const {
@@ -47,48 +80,64 @@ std::uint32_t Path::slices_allowed(TimePoint now, std::uint16_t slice_bytes) con
   const std::uint64_t window = window_bytes();
   // At most a quarter of the window in one train, so that there are always several on their way.
   const std::uint64_t train =
-      std::min(train_bytes_at(controller_->rate(), ip_bytes(slice_bytes)), std::max(window / 4, 2 * bytes));
+      std::min(train_bytes_at(rate(), ip_bytes(slice_bytes)), std::max(window / 4, 2 * bytes));
   const std::uint64_t room = window - in_flight_;
   const std::uint64_t most =
       std::min<std::uint64_t>(max_train_slices, max_train_bytes / (slice_bytes + header_bytes));
   return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(std::min(train, room) / bytes, 1, most));
 }
 
-DeliveryRate::Snapshot Path::on_ask(TimePoint now, std::uint64_t bytes) {
-  const auto snapshot =
+AskedTrain Path::on_ask(TimePoint now, std::uint32_t slices, std::uint16_t slice_bytes) {
+  AskedTrain train;
+  train.asked =
       delivery_.on_ask(now, in_flight_ == 0 ? DeliveryRate::InFlight::none : DeliveryRate::InFlight::some);
+  train.ip_bytes = ip_bytes(slice_bytes);
+  train.phase = controller_->phase();
+  const std::uint64_t bytes = std::uint64_t{slices} * train.ip_bytes;
   in_flight_ += bytes;
-  pacer_.on_ask(now, bytes, controller_->rate());
-  return snapshot;
+  pacer_.on_ask(now, bytes, rate());
+  return train;
 }
 
-void Path::on_arrival(TimePoint now, const DeliveryRate::Snapshot& asked, std::uint32_t bytes, Duration rtt,
-                      Duration service_delay) {
-  if (rtt > Duration{}) rtt_.on_sample(rtt + service_delay);
-  in_flight_ -= std::min<std::uint64_t>(in_flight_, bytes);
-  const auto rate = delivery_.on_arrival(now, asked, bytes, controller_->min_rtt());
-  controller_->on_arrival({.now = now,
+void Path::on_arrival(const AskedTrain& train, const Arrival& arrival) {
+  if (arrival.rtt > Duration{}) {
+    rtt_.on_sample(arrival.rtt + arrival.service_delay);
+    latest_rtt_ = arrival.rtt;
+    pressure_.on_answer(arrival.now, arrival.service_delay, rtt_.smoothed());
+  }
+  const std::uint64_t bytes = std::uint64_t{arrival.slices} * train.ip_bytes;
+  in_flight_ -= std::min(in_flight_, bytes);
+  const auto rate = delivery_.on_arrival(arrival.now, train.asked, bytes, controller_->min_rtt());
+  controller_->on_arrival({.now = arrival.now,
                            .bytes = bytes,
-                           .slices = 1,
-                           .rtt = rtt,
+                           .slices = arrival.slices,
+                           .marked = arrival.marked,
+                           .rtt = arrival.rtt,
                            .delivery_rate = rate.bytes_per_second,
                            .limited = rate.limited,
                            .delivered = delivery_.delivered(),
-                           .asked_delivered = asked.delivered,
-                           .in_flight = in_flight_});
+                           .asked_delivered = train.asked.delivered,
+                           .in_flight = in_flight_,
+                           .phase = train.phase});
 }
 
-void Path::on_lost(TimePoint now, std::uint64_t bytes) {
-  on_abandoned(bytes);
-  controller_->on_lost({.now = now, .bytes = bytes, .in_flight = in_flight_});
+void Path::report_loss(TimePoint now, const AskedTrain& train, std::uint32_t slices) {
+  controller_->on_lost(loss_sample(now, train, slices));
 }
 
-void Path::on_loss_was_spurious(TimePoint now, std::uint64_t bytes) {
-  in_flight_ += bytes;
-  controller_->on_loss_was_spurious({.now = now, .bytes = bytes, .in_flight = in_flight_});
+void Path::report_spurious_loss(TimePoint now, const AskedTrain& train) {
+  controller_->on_loss_was_spurious(loss_sample(now, train, 1));
 }
 
-void Path::on_abandoned(std::uint64_t bytes) { in_flight_ -= std::min(in_flight_, bytes); }
+LossSample Path::loss_sample(TimePoint now, const AskedTrain& train, std::uint32_t slices) const {
+  return {.now = now,
+          .asked_at = train.asked.asked_at,
+          .bytes = std::uint64_t{slices} * train.ip_bytes,
+          .slices = slices,
+          .request = train.request_lost,
+          .in_flight = in_flight_,
+          .phase = train.phase};
+}
 
 void Path::set_cookie(const Cookie& cookie, TimePoint now, Duration lifetime) {
   cookie_ = cookie;

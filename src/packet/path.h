@@ -1,12 +1,16 @@
-// What all pulls of one puller from one exposer share: round-trip time, rate, window, cookie, slice capacity.
+// What all pulls of one puller from one exposer share: round-trip time, rate, window, cookie, MTU.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 
+#include "packet/ask_log.h"
 #include "packet/congestion.h"
 #include "packet/delivery_rate.h"
+#include "packet/mtu_search.h"
 #include "packet/pacer.h"
 #include "packet/rtt.h"
+#include "packet/service_pressure.h"
 #include "packet/slicing.h"
 
 namespace rgtp::packet {
@@ -15,43 +19,78 @@ class Path {
  public:
   struct Options {
     IpVersion ip = IpVersion::v4;
-    std::uint32_t mtu = fallback_mtu;        // of IP packets, in bytes
+    // Of IP packets, in bytes: what is taken to arrive from the start, and up to what more is searched for.
+    std::uint32_t mtu = fallback_mtu;
     std::uint64_t receive_buffer = 212'992;  // as the kernel granted it
+    std::uint32_t max_mtu = 0;
+    Congestion congestion = Congestion::bbr_like;
+    std::uint64_t fixed_rate = 0;
+  };
+
+  // Answers of one train that came together.
+  struct Arrival {
+    TimePoint now;
+    std::uint32_t slices = 0;
+    std::uint32_t marked = 0;
+    Duration rtt{};  // zero where the train's first slice is not among them; without the service delay
+    Duration service_delay{};
   };
 
   explicit Path(const Options& options);
 
   // Of one DATA with slices of this length, with all headers.
   std::uint32_t ip_bytes(std::uint16_t slice_bytes) const { return slice_bytes + overhead_; }
-  std::uint16_t slice_capacity() const { return slice_capacity_; }
-  // The path carries no more than this.
-  void reduce_slice_capacity(std::uint16_t capacity);
+  // The longest slice that the path is known to carry.
+  std::uint16_t slice_capacity() const { return slice_capacity_of(mtu_.mtu(), ip_); }
+  std::uint32_t mtu() const { return mtu_.mtu(); }
+
+  // Of path MTU discovery: the slice to probe with now.
+  std::optional<std::uint16_t> mtu_probe(TimePoint now) const;
+  void on_mtu_probe() { mtu_.on_probe(); }
+  void on_mtu_probe_arrived(TimePoint now);
+  void on_mtu_probe_lost(TimePoint now) { mtu_.on_lost(now); }
+  void on_mtu_probe_abandoned() { mtu_.on_abandoned(); }
+  // Slices longer than every path carries do not arrive any more.
+  void on_black_hole(TimePoint now);
+  // The exposer's network carries no slices longer than this.
+  void limit_slice_capacity(std::uint16_t capacity);
 
   // How many slices may be asked for now, as one train: 0 where window or pacer say no.
   std::uint32_t slices_allowed(TimePoint now, std::uint16_t slice_bytes) const;
   bool window_is_open(std::uint16_t slice_bytes) const;
   TimePoint next_ask() const { return pacer_.next(); }
 
-  DeliveryRate::Snapshot on_ask(TimePoint now, std::uint64_t bytes);
-  // `rtt` is zero where it was not measured; it excludes `service_delay`.
-  void on_arrival(TimePoint now, const DeliveryRate::Snapshot& asked, std::uint32_t bytes, Duration rtt,
-                  Duration service_delay);
-  void on_lost(TimePoint now, std::uint64_t bytes);
-  // Lost bytes arrived; on_arrival() for them follows.
-  void on_loss_was_spurious(TimePoint now, std::uint64_t bytes);
-  // Asks that nobody waits for any more, because their pull ended.
-  void on_abandoned(std::uint64_t bytes);
+  // A train of so many slices is asked for.
+  AskedTrain on_ask(TimePoint now, std::uint32_t slices, std::uint16_t slice_bytes);
+  void on_arrival(const AskedTrain& train, const Arrival& arrival);
+  // Answers that are not waited for any more: lost, or their pull ended.
+  void on_abandoned(std::uint64_t bytes) { in_flight_ -= std::min(in_flight_, bytes); }
+  // A late answer comes after all; on_arrival() for it follows.
+  void on_expected_again(std::uint64_t bytes) { in_flight_ += bytes; }
+  // What of that says something about the rate.
+  void report_loss(TimePoint now, const AskedTrain& train, std::uint32_t slices);
+  void report_spurious_loss(TimePoint now, const AskedTrain& train);
   void on_limited() { delivery_.on_limited(in_flight_); }
+  void on_busy(TimePoint now) { pressure_.on_busy(now, rtt_.smoothed()); }
 
+  // Round trips are longer than the shortest by more than noise.
+  bool queue_is_seen() const;
+  // Whether a train of which nothing came may have been lost as a request: no queue is seen, neither on the
+  // path nor at the exposer.
+  bool requests_may_be_lost() const { return !queue_is_seen() && pressure_.keeps_up(); }
   // How long the answer to what was asked last may reasonably take: a probe timeout, and the time that all
   // that is in flight before it takes at the path's rate.
   Duration answer_time() const;
+  // That a byte takes on the path; 0 while not known.
+  double ns_per_byte() const;
 
   RttEstimator& rtt() { return rtt_; }
   const RttEstimator& rtt() const { return rtt_; }
   const CongestionController& controller() const { return *controller_; }
   std::uint64_t window_bytes() const;
   std::uint64_t in_flight() const { return in_flight_; }
+  // To pace asking at, in bytes a second; 0 while nothing is known.
+  std::uint64_t rate() const;
 
   // A cookie that is still valid, else a zero one.
   Cookie cookie(TimePoint now) const { return now < cookie_expires_ ? cookie_ : Cookie{}; }
@@ -60,13 +99,18 @@ class Path {
   void set_cookie(const Cookie& cookie, TimePoint now, Duration lifetime);
 
  private:
+  LossSample loss_sample(TimePoint now, const AskedTrain& train, std::uint32_t slices) const;
+
+  const IpVersion ip_;
   const std::uint32_t overhead_;
-  std::uint16_t slice_capacity_;
   const std::uint64_t receive_buffer_;
+  MtuSearch mtu_;
   RttEstimator rtt_;
   DeliveryRate delivery_;
   Pacer pacer_;
+  ServicePressure pressure_;
   std::unique_ptr<CongestionController> controller_;
+  Duration latest_rtt_{};  // without the service delay
   std::uint64_t in_flight_ = 0;
   Cookie cookie_{};
   TimePoint cookie_renew_at_;

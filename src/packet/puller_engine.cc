@@ -10,8 +10,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Duration first_hello_interval = 200ms;
-constexpr Duration max_hello_interval = 1s;
 // What a HELLO to an exposer that is known already has follow: a small surface in one round trip.
 constexpr std::uint32_t slices_to_follow = 16;
 // A cookie that came with REFUSE(retry) says nothing about its life: it is valid for an epoch at least.
@@ -31,12 +29,11 @@ PullerEngine::PullerEngine(TimePoint now, const Options& options, Path& path, Si
       sink_(sink),
       observer_(sink.observer()),
       endings_(now, options.idle_timeout),
+      recovery_(path, observer_),
       picker_(reassembly_, availability_, sink),
       last_useful_(now) {}
 
-PullerEngine::~PullerEngine() {
-  path_.on_abandoned(std::uint64_t{asks_.outstanding()} * path_.ip_bytes(picker_.slice_bytes()));
-}
+PullerEngine::~PullerEngine() = default;
 
 void PullerEngine::fail_with(Error error) {
   state_ = State::finished;
@@ -49,14 +46,15 @@ void PullerEngine::dropped(std::span<const std::byte> datagram) {
 
 // Input.
 
-void PullerEngine::handle_datagram(TimePoint now, std::span<const std::byte> datagram) {
+void PullerEngine::handle_datagram(TimePoint now, std::span<const std::byte> datagram, Mark mark) {
   if (state_ == State::finished) return;
-  observer_.on_event(event::DatagramReceived{static_cast<std::uint32_t>(datagram.size())});
+  received_.bytes += static_cast<std::uint32_t>(datagram.size());
+  ++received_.datagrams;
   const auto prefix = parse_prefix(datagram);
   if (!prefix || prefix->version != wire_version || prefix->pull_id != options_.pull_id)
     return dropped(datagram);
   switch (static_cast<Type>(prefix->type)) {
-    case Type::data: return on_data(now, datagram);
+    case Type::data: return on_data(now, datagram, mark);
     case Type::manifest: return on_manifest(now, datagram);
     case Type::announce: return on_announce(now, datagram);
     case Type::refuse: return on_refuse(now, datagram);
@@ -73,7 +71,7 @@ void PullerEngine::on_manifest(TimePoint now, std::span<const std::byte> datagra
   const auto manifest = core::parse_manifest(answer->manifest);
   if (manifest && manifest->id != options_.id) return dropped(datagram);
   endings_.on_heard(now);
-  hellos_unanswered_ = 0;
+  greeter_.on_answered();
   const auto lifetime = std::chrono::milliseconds(answer->cookie_lifetime_ms);
   path_.set_cookie(answer->cookie, now, std::min<Duration>(lifetime, 1h));
   if (!path_.rtt().has_sample()) {
@@ -101,10 +99,10 @@ void PullerEngine::begin_fetching(TimePoint now, const Manifest& manifest, const
   state_ = State::fetching;
   last_useful_ = now;
   picker_.begin(*manifest_, slice_bytes_for(manifest, path_.slice_capacity()));
-  if (slices_followed_ == 0) return;
-  if (availability_.is_complete()) return log_followed_slices(now);
+  if (greeter_.slices_wanted() == 0) return;
+  if (availability_.is_complete()) return log_followed_slices();
   // Nothing follows while a surface grows. An answer to another HELLO may have found it finished.
-  asks_.skip(slices_followed_);
+  recovery_.skip_asks(greeter_.slices_wanted());
 }
 
 bool PullerEngine::tell_final_size() {
@@ -130,19 +128,18 @@ void PullerEngine::on_announce(TimePoint now, std::span<const std::byte> datagra
 }
 
 // The HELLO asked for the surface's first slices under ask numbers from 0 on; now it is known which they are.
-void PullerEngine::log_followed_slices(TimePoint now) {
+void PullerEngine::log_followed_slices() {
   PullRequest followed;
   followed.slice_bytes = picker_.slice_bytes();
-  runs_from_beginning(*manifest_, availability_.end().value, slices_followed_, followed);
-  const std::uint32_t count = followed.slices();
-  if (count == 0) return;
-  asks_.begin_train(path_.on_ask(*hello_sent_, std::uint64_t{count} * path_.ip_bytes(followed.slice_bytes)));
+  runs_from_beginning(*manifest_, availability_.end().value, greeter_.slices_wanted(), followed);
+  picked_.slices.clear();
   for (const Run& run : followed.asked())
     for (std::uint32_t slice = 0; slice < run.count; ++slice)
-      asks_.add({run.chunk, static_cast<std::uint16_t>(run.first + slice)});
-  losses_.on_ask(now);
+      picked_.slices.push_back({run.chunk, static_cast<std::uint16_t>(run.first + slice)});
+  if (picked_.slices.empty()) return;
+  recovery_.on_asked(greeter_.sent_at(), picked_.slices, followed.slice_bytes);
   // Where the pull wants the surface's beginning, these are the slices that it would have picked first.
-  picker_.pick(count, picked_);
+  picker_.pick(followed.slices(), picked_);
   PullRequest wanted;
   Picker::to_runs(picked_.slices, wanted);
   if (!std::equal(wanted.asked().begin(), wanted.asked().end(), followed.asked().begin(),
@@ -150,44 +147,32 @@ void PullerEngine::log_followed_slices(TimePoint now) {
     for (const SliceId& slice : picked_.slices) picker_.give_back(slice);
 }
 
-void PullerEngine::on_data(TimePoint now, std::span<const std::byte> datagram) {
+void PullerEngine::on_data(TimePoint now, std::span<const std::byte> datagram, Mark mark) {
   const auto data = parse_data(datagram);
-  if (state_ != State::fetching || !data || datagram.size() != header_bytes + picker_.slice_bytes() ||
-      !check_matches(datagram))
-    return dropped(datagram);
-  endings_.on_heard(now);
-  settle_ask(now, *data, path_.ip_bytes(picker_.slice_bytes()));
-  // Data is placed by its numbers, whatever the books say of the ask.
+  if (state_ != State::fetching || !data || !check_matches(datagram)) return dropped(datagram);
   const SliceId slice{data->chunk, data->slice};
-  const auto outcome = reassembly_.receive(slice, datagram.subspan(header_bytes));
+  const auto payload = datagram.subspan(header_bytes);
+  const bool was_asked_for =
+      recovery_.on_data(now, *data, path_.ip_bytes(static_cast<std::uint16_t>(payload.size())), mark);
+  if (picker_.is_probing(slice) && payload.size() == reassembly_.slice_bytes_of(slice.chunk)) {
+    picker_.set_slice_bytes(slice_bytes_for(*manifest_, path_.slice_capacity()));
+    picker_.on_probe_arrived(slice);
+  }
+  // Data is placed by its numbers, whatever the books say of the ask.
+  const auto outcome = reassembly_.receive(slice, payload);
+  if (outcome == Reassembly::Outcome::not_begun && !was_asked_for) return dropped(datagram);
+  endings_.on_heard(now);
   const bool useful = outcome == Reassembly::Outcome::placed || outcome == Reassembly::Outcome::chunk_filled;
   observer_.on_event(event::SliceReceived{data->ask, slice.chunk, slice.slice, !useful});
-  if (useful) {
-    data_came_ = true;
-    last_useful_ = now;
-    endings_.on_data(now);
-  }
+  if (!useful) return;
+  last_useful_ = now;
+  endings_.on_data(now);
   if (outcome == Reassembly::Outcome::chunk_filled) on_chunk_filled(slice.chunk);
-  detect_losses(now);
 }
 
-void PullerEngine::settle_ask(TimePoint now, const Data& data, std::uint32_t bytes) {
-  const std::uint64_t ask = asks_.widen(data.ask);
-  const auto arrival = asks_.on_arrival(ask);
-  if (!arrival || arrival->before == AskLog::State::arrived) return;
-  if (arrival->before == AskLog::State::lost) {
-    path_.on_loss_was_spurious(now, bytes);
-    observer_.on_event(event::LossWasSpurious{ask});
-  }
-  losses_.on_arrival(ask, arrival->before);
-  Duration rtt{};
-  const Duration service = decode_service_delay(data.service_delay);
-  // Later slices of a train also waited for the first ones to pass.
-  if (arrival->first_of_train) rtt = std::max<Duration>(now - arrival->asked.asked_at - service, 1us);
-  path_.on_arrival(now, arrival->asked, bytes, rtt, service);
-  if (!arrival->first_of_train) return;
-  observer_.on_event(event::RttMeasured{rtt});
-  observer_.on_event(event::RateChanged{path_.controller().estimated_rate(), path_.window_bytes()});
+void PullerEngine::settle(TimePoint now) {
+  if (received_.datagrams > 0) observer_.on_event(std::exchange(received_, event::DatagramReceived{0, 0}));
+  for (const SliceId& slice : recovery_.settle(now)) picker_.give_back(slice);
 }
 
 void PullerEngine::on_chunk_filled(ChunkIndex chunk) {
@@ -209,15 +194,12 @@ void PullerEngine::on_refuse(TimePoint now, std::span<const std::byte> datagram)
       if (refuse->cookie == asked_with_) return;  // to a request before that one
       // Another pull of this path may have been told first.
       if (refuse->cookie != path_.cookie(now)) path_.set_cookie(refuse->cookie, now, retry_cookie_lifetime);
-      if (state_ == State::fetching) {
-        give_up_outstanding();
-        picker_.rebuild();
-      }
+      if (state_ == State::fetching) ask_from_scratch();
       return;
     case Refusal::slice_too_large:
       if (take_shorter_slices(refuse->value)) return;
       break;
-    case Refusal::busy: return;
+    case Refusal::busy: return path_.on_busy(now);
     default: break;
   }
   observer_.on_event(event::Refused{refusal_error(refuse->reason).code});
@@ -227,14 +209,18 @@ void PullerEngine::on_refuse(TimePoint now, std::span<const std::byte> datagram)
 void PullerEngine::handle_unreachable(TimePoint now) {
   if (state_ == State::finished) return;
   endings_.on_unreachable(now);
-  losses_.limit_interval(Endings::suspicion_interval);
+  recovery_.limit_probe_interval(Endings::suspicion_interval);
+}
+
+void PullerEngine::handle_socket_drops(std::uint32_t datagrams) {
+  if (state_ != State::finished) observer_.on_event(event::SocketDropped{datagrams});
 }
 
 void PullerEngine::handle_timeout(TimePoint now) {
   if (state_ == State::finished) return;
   if (state_ == State::fetching) {
     watch_idleness(now);
-    detect_losses(now);
+    settle(now);
     rebuild_if_stuck(now);
   }
   if (auto error = endings_.verdict(now, path_.rtt().smoothed())) fail_with(std::move(*error));
@@ -242,18 +228,10 @@ void PullerEngine::handle_timeout(TimePoint now) {
 
 // Losses.
 
-void PullerEngine::detect_losses(TimePoint now) {
-  lost_.clear();
-  losses_.detect(now, path_.rtt(), asks_, lost_);
-  if (lost_.empty()) return;
-  for (const std::uint64_t ask : lost_) picker_.give_back(asks_.slice(ask));
-  path_.on_lost(now, lost_.size() * path_.ip_bytes(picker_.slice_bytes()));
-  observer_.on_event(event::SlicesLost{static_cast<std::uint32_t>(lost_.size())});
-}
-
-void PullerEngine::give_up_outstanding() {
-  path_.on_abandoned(std::uint64_t{asks_.outstanding()} * path_.ip_bytes(picker_.slice_bytes()));
-  while (const auto ask = asks_.lowest_outstanding()) asks_.set_lost(*ask);
+// Whatever the books say, the bitmap is the truth.
+void PullerEngine::ask_from_scratch() {
+  recovery_.give_up();
+  picker_.rebuild();
 }
 
 TimePoint PullerEngine::stuck_at() const {
@@ -261,7 +239,7 @@ TimePoint PullerEngine::stuck_at() const {
 }
 
 PullerEngine::WaitsFor PullerEngine::waits_for() {
-  if (asks_.outstanding() > 0 || picker_.has_more()) return WaitsFor::data;
+  if (recovery_.outstanding() > 0 || picker_.has_more()) return WaitsFor::data;
   return lacks_announcements() ? WaitsFor::announcements : WaitsFor::nothing;
 }
 
@@ -273,33 +251,34 @@ void PullerEngine::watch_idleness(TimePoint now) {
   if (before == WaitsFor::nothing || waits_for_ == WaitsFor::nothing) endings_.on_idle(now);
 }
 
-// The last resort, on a clock of its own: whatever the books say, the bitmap is the truth.
+// The last resort, on a clock of its own.
 void PullerEngine::rebuild_if_stuck(TimePoint now) {
-  if (now < stuck_at() || (asks_.outstanding() == 0 && !picker_.has_more())) return;
+  if (now < stuck_at() || (recovery_.outstanding() == 0 && !picker_.has_more())) return;
   last_useful_ = now;
-  give_up_outstanding();
-  picker_.rebuild();
+  ask_from_scratch();
 }
 
-// Slices of this length never got through, however often they were asked for: take a length that every path
-// has.
-void PullerEngine::detect_black_hole() {
-  if (data_came_ || losses_.probes_in_a_row() < black_hole_probes) return;
-  cut_anew(fallback_slice_capacity);
+// Nothing gets through, however often it is asked for: perhaps because slices are longer than the path
+// carries now. Chunks begun with such begin again with a length that every path has.
+void PullerEngine::detect_black_hole(TimePoint now) {
+  if (recovery_.probes_in_a_row() < black_hole_probes || path_.mtu() <= fallback_mtu) return;
+  path_.on_black_hole(now);
+  observer_.on_event(event::MtuChanged{path_.mtu()});
+  cut_anew();
 }
 
 bool PullerEngine::take_shorter_slices(std::uint32_t longest) {
   const auto capacity = static_cast<std::uint16_t>(std::min<std::uint32_t>(longest, max_slice_bytes));
+  path_.limit_slice_capacity(capacity);
   // Late refusals of longer slices than there are now mean nothing.
-  return cut_anew(capacity) || picker_.slice_bytes() <= capacity;
+  return cut_anew() || picker_.slice_bytes() <= capacity;
 }
 
-bool PullerEngine::cut_anew(std::uint16_t capacity) {
-  path_.reduce_slice_capacity(capacity);
+bool PullerEngine::cut_anew() {
   if (state_ != State::fetching) return false;
   const std::uint16_t slice_bytes = slice_bytes_for(*manifest_, path_.slice_capacity());
-  if (slice_bytes >= picker_.slice_bytes()) return false;
-  give_up_outstanding();
+  if (slice_bytes >= picker_.slice_bytes() && !picker_.has_longer_than(slice_bytes)) return false;
+  recovery_.give_up();
   picker_.cut_anew(slice_bytes);
   return true;
 }
@@ -311,19 +290,19 @@ std::size_t PullerEngine::poll_transmit(TimePoint now, std::span<std::byte> out)
   if (state_ == State::finished) return 0;
   if (now >= next_hello()) return write_hello(now, out);
   if (state_ != State::fetching || path_.cookie(now) == Cookie{}) return 0;
-  if (losses_.probe_is_due(now, path_.answer_time(), asks_)) {
+  settle(now);
+  if (recovery_.probe_is_due(now)) {
     if (const std::size_t size = write_probe(now, out); size > 0) return size;
   }
   if (now >= poller_.next() && lacks_announcements()) return write_poll(now, out);
+  if (const std::size_t size = write_mtu_probe(now, out); size > 0) return size;
   return write_pull(now, out);
 }
 
 TimePoint PullerEngine::next_hello() const {
-  const std::uint32_t doublings = std::min(std::max(hellos_unanswered_, 1U) - 1, 8U);
-  const Duration backoff = first_hello_interval * (std::int64_t{1} << doublings);
-  const Duration interval =
-      std::min(backoff, endings_.is_suspicious() ? Endings::suspicion_interval : max_hello_interval);
-  const TimePoint again = hello_sent_ ? *hello_sent_ + interval : TimePoint::min();
+  const auto limit =
+      endings_.is_suspicious() ? std::optional(Endings::suspicion_interval) : std::optional<Duration>();
+  const TimePoint again = greeter_.again(limit);
   return state_ == State::greeting ? again : std::max(again, path_.cookie_renewal());
 }
 
@@ -335,13 +314,8 @@ std::size_t PullerEngine::write_hello(TimePoint now, std::span<std::byte> out) {
   hello.id = options_.id;
   hello.cookie = path_.cookie(now);
   if (state_ == State::greeting && hello.cookie != Cookie{}) hello.slices_wanted = slices_to_follow;
-  slices_followed_ = hello.slices_wanted;
-  hello_sent_ = now;
-  ++hellos_unanswered_;
-  const std::size_t size = encode(hello, out);
-  seal_datagram(out.first(size));
-  observer_.on_event(event::DatagramSent{static_cast<std::uint32_t>(size)});
-  return size;
+  greeter_.on_sent(now, hello.slices_wanted);
+  return finish_datagram(encode(hello, out), out);
 }
 
 std::size_t PullerEngine::write_poll(TimePoint now, std::span<std::byte> out) {
@@ -358,59 +332,75 @@ std::size_t PullerEngine::write_poll(TimePoint now, std::span<std::byte> out) {
   if (path_.rtt().has_sample()) poll.rtt_us = static_cast<std::uint32_t>(rtt / 1us);
   poll.id = options_.id;
   poll.cookie = path_.cookie(now);
-  const std::size_t size = encode(poll, out);
-  seal_datagram(out.first(size));
-  observer_.on_event(event::DatagramSent{static_cast<std::uint32_t>(size)});
-  return size;
+  return finish_datagram(encode(poll, out), out);
 }
 
 std::size_t PullerEngine::write_pull(TimePoint now, std::span<std::byte> out) {
-  const std::uint32_t most = path_.slices_allowed(now, picker_.slice_bytes());
-  if (most == 0) return 0;
-  picker_.pick(most, picked_);
-  if (picked_.slices.empty()) {
+  const std::uint16_t slice_bytes = picker_.next_slice_bytes();
+  if (slice_bytes == 0) {
     path_.on_limited();
     return 0;
   }
-  return write_picked(now, out);
+  const std::uint32_t most = path_.slices_allowed(now, slice_bytes);
+  if (most == 0) return 0;
+  picker_.pick(most, picked_);
+  return write_picked(now, slice_bytes, out);
 }
 
 // Asks again for the last slices: their arrival shows whether all before them is lost.
 std::size_t PullerEngine::write_probe(TimePoint now, std::span<std::byte> out) {
-  losses_.on_probe(now);
+  recovery_.on_probe(now);
+  detect_black_hole(now);
   picked_.slices.clear();
-  asks_.for_each_outstanding_from_latest([&](std::uint64_t ask) {
-    if (reassembly_.is_missing(asks_.slice(ask))) picked_.slices.push_back(asks_.slice(ask));
+  std::uint16_t slice_bytes = 0;
+  recovery_.for_each_outstanding_from_latest([&](const SliceId& slice) {
+    if (!reassembly_.is_missing(slice)) return true;
+    if (slice_bytes == 0) slice_bytes = reassembly_.slice_bytes_of(slice.chunk);
+    if (slice_bytes == reassembly_.slice_bytes_of(slice.chunk)) picked_.slices.push_back(slice);
     return picked_.slices.size() < probe_slices;
   });
   if (picked_.slices.empty()) {
-    give_up_outstanding();  // all that they asked for has come by other asks
+    recovery_.give_up();  // all that they asked for has come by other asks, or is cut anew
     return 0;
   }
-  observer_.on_event(event::ProbeTimeout{losses_.probes_in_a_row()});
-  detect_black_hole();
-  if (asks_.outstanding() == 0) return 0;  // cut anew
+  observer_.on_event(event::ProbeTimeout{recovery_.probes_in_a_row()});
   std::sort(picked_.slices.begin(), picked_.slices.end());
   picked_.slices.erase(std::unique(picked_.slices.begin(), picked_.slices.end()), picked_.slices.end());
   picked_.again = static_cast<std::uint32_t>(picked_.slices.size());
-  return write_picked(now, out);
+  return write_picked(now, slice_bytes, out);
 }
 
-std::size_t PullerEngine::write_picked(TimePoint now, std::span<std::byte> out) {
+// One slice that is longer than those which are known to arrive.
+std::size_t PullerEngine::write_mtu_probe(TimePoint now, std::span<std::byte> out) {
+  const auto capacity = path_.mtu_probe(now);
+  if (!capacity) return 0;
+  const std::uint16_t slice_bytes = slice_bytes_for(*manifest_, *capacity);
+  if (slice_bytes <= picker_.slice_bytes() || path_.slices_allowed(now, slice_bytes) == 0) return 0;
+  const auto slice = picker_.begin_probe(slice_bytes);
+  if (!slice) return 0;
+  path_.on_mtu_probe();
+  picked_.slices.assign(1, *slice);
+  picked_.again = 0;
+  return write_picked(now, slice_bytes, out, AskedTrain::Purpose::mtu_probe);
+}
+
+std::size_t PullerEngine::write_picked(TimePoint now, std::uint16_t slice_bytes, std::span<std::byte> out,
+                                       AskedTrain::Purpose purpose) {
   PullRequest request;
   request.pull_id = options_.pull_id;
   request.timestamp = encode_timestamp(now);
-  request.first_ask = static_cast<std::uint32_t>(asks_.next_ask());
-  request.slice_bytes = picker_.slice_bytes();
+  request.first_ask = static_cast<std::uint32_t>(recovery_.next_ask());
+  request.slice_bytes = slice_bytes;
   request.id = options_.id;
   request.cookie = asked_with_ = path_.cookie(now);
   Picker::to_runs(picked_.slices, request);
   const auto slices = static_cast<std::uint32_t>(picked_.slices.size());
-  observer_.on_event(event::Asked{asks_.next_ask(), slices, picked_.again});
-  asks_.begin_train(path_.on_ask(now, std::uint64_t{slices} * path_.ip_bytes(request.slice_bytes)));
-  for (const SliceId& slice : picked_.slices) asks_.add(slice);
-  losses_.on_ask(now);
-  const std::size_t size = encode(request, out);
+  observer_.on_event(event::Asked{recovery_.next_ask(), slices, picked_.again});
+  recovery_.on_asked(now, picked_.slices, slice_bytes, purpose);
+  return finish_datagram(encode(request, out), out);
+}
+
+std::size_t PullerEngine::finish_datagram(std::size_t size, std::span<std::byte> out) {
   seal_datagram(out.first(size));
   observer_.on_event(event::DatagramSent{static_cast<std::uint32_t>(size)});
   return size;
@@ -418,16 +408,19 @@ std::size_t PullerEngine::write_picked(TimePoint now, std::span<std::byte> out) 
 
 TimePoint PullerEngine::poll_timeout(TimePoint now) {
   if (state_ == State::finished) return TimePoint::max();
-  if (state_ == State::fetching) watch_idleness(now);
+  if (state_ == State::fetching) {
+    settle(now);
+    watch_idleness(now);
+  }
   TimePoint next = std::min(endings_.deadline(path_.rtt().smoothed()), next_hello());
   // Without a cookie nothing can be asked for: the next HELLO brings one.
   if (state_ != State::fetching || path_.cookie(now) == Cookie{}) return next;
-  if (const auto loss = losses_.deadline(path_.answer_time(), asks_)) next = std::min(next, *loss);
+  if (const auto loss = recovery_.deadline()) next = std::min(next, *loss);
   if (lacks_announcements()) next = std::min(next, std::max(now, poller_.next()));
-  const bool more = picker_.has_more();
-  if (more && path_.window_is_open(picker_.slice_bytes()))
-    next = std::min(next, std::max(now, path_.next_ask()));
-  if (more || asks_.outstanding() > 0) next = std::min(next, stuck_at());
+  const std::uint16_t slice_bytes = picker_.next_slice_bytes();
+  const bool more = slice_bytes != 0;
+  if (more && path_.window_is_open(slice_bytes)) next = std::min(next, std::max(now, path_.next_ask()));
+  if (more || recovery_.outstanding() > 0) next = std::min(next, stuck_at());
   return next;
 }
 

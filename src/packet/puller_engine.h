@@ -1,8 +1,9 @@
 // The puller's half of the protocol for one pull, without socket, clock or thread. It composes the machines
-// that each stand in a file of their own: availability, poller, ask log, loss detector, reassembly, picker,
-// endings; rate, window and cookie belong to the path that it shares with other pulls.
+// that each stand in a file of their own: greeter, availability, poller, picker, reassembly, recovery (ask
+// log and loss detector), endings; rate, window, MTU and cookie belong to the path that it shares with other
+// pulls.
 //
-//     engine.handle_datagram(now, bytes);  engine.handle_unreachable(now);
+//     engine.handle_datagram(arrived, bytes, mark);  engine.handle_unreachable(now);
 //     engine.handle_timeout(now);          at poll_timeout()
 //     while (size = engine.poll_transmit(now, buffer)) send(buffer.first(size));
 #pragma once
@@ -10,10 +11,11 @@
 #include <span>
 
 #include "packet/endings.h"
-#include "packet/loss_detector.h"
+#include "packet/greeter.h"
 #include "packet/path.h"
 #include "packet/picker.h"
 #include "packet/poller.h"
+#include "packet/recovery.h"
 
 namespace rgtp::packet {
 
@@ -38,7 +40,10 @@ class PullerEngine {
 
   std::uint64_t pull_id() const { return options_.pull_id; }
 
-  void handle_datagram(TimePoint now, std::span<const std::byte> datagram);
+  // `arrived`: at the socket, which may be a little before the present.
+  void handle_datagram(TimePoint arrived, std::span<const std::byte> datagram, Mark mark = Mark::none);
+  // The socket had no room for so many datagrams since this was told last.
+  void handle_socket_drops(std::uint32_t datagrams);
   void handle_unreachable(TimePoint now);
   void handle_timeout(TimePoint now);
   // Writes the next datagram and returns its length; 0 where there is nothing to send now.
@@ -46,34 +51,36 @@ class PullerEngine {
   // When handle_timeout() or poll_transmit() has something to do next.
   TimePoint poll_timeout(TimePoint now);
   bool is_finished() const { return state_ == State::finished; }
+  // Nothing came for two probe timeouts: our own address may have changed.
+  bool is_silent() const { return recovery_.probes_in_a_row() >= 2; }
 
  private:
   enum class State { greeting, fetching, finished };
   enum class WaitsFor { nothing, announcements, data };
 
   void on_manifest(TimePoint now, std::span<const std::byte> datagram);
-  void on_data(TimePoint now, std::span<const std::byte> datagram);
+  void on_data(TimePoint now, std::span<const std::byte> datagram, Mark mark);
   void on_refuse(TimePoint now, std::span<const std::byte> datagram);
   void on_announce(TimePoint now, std::span<const std::byte> datagram);
   void begin_fetching(TimePoint now, const Manifest& manifest, const ManifestAnswer& answer);
   // False where it ended the pull.
   bool tell_final_size();
-  void log_followed_slices(TimePoint now);
-  void give_up_outstanding();
-  void settle_ask(TimePoint now, const Data& data, std::uint32_t bytes);
+  void log_followed_slices();
+  void ask_from_scratch();
   void on_chunk_filled(ChunkIndex chunk);
-  void detect_losses(TimePoint now);
+  // What a batch of datagrams came to.
+  void settle(TimePoint now);
   // False where slices are as short as they may be, and `longest` is less.
   bool take_shorter_slices(std::uint32_t longest);
-  // Slices of at most `capacity` bytes from now on; true where those asked for were longer.
-  bool cut_anew(std::uint16_t capacity);
+  // Slices that the path carries from now on, for chunks begun too; true where those asked for were longer.
+  bool cut_anew();
   void rebuild_if_stuck(TimePoint now);
   void watch_idleness(TimePoint now);
   WaitsFor waits_for();
   // Chunks are wanted that are not known to be published.
   bool lacks_announcements() const { return availability_.next_missing(sink_.wanted()).has_value(); }
   TimePoint stuck_at() const;
-  void detect_black_hole();
+  void detect_black_hole(TimePoint now);
   void fail_with(Error error);
   void dropped(std::span<const std::byte> datagram);
 
@@ -82,8 +89,11 @@ class PullerEngine {
   std::size_t write_poll(TimePoint now, std::span<std::byte> out);
   std::size_t write_pull(TimePoint now, std::span<std::byte> out);
   std::size_t write_probe(TimePoint now, std::span<std::byte> out);
+  std::size_t write_mtu_probe(TimePoint now, std::span<std::byte> out);
   // Asks for picked_.
-  std::size_t write_picked(TimePoint now, std::span<std::byte> out);
+  std::size_t write_picked(TimePoint now, std::uint16_t slice_bytes, std::span<std::byte> out,
+                           AskedTrain::Purpose purpose = AskedTrain::Purpose::data);
+  std::size_t finish_datagram(std::size_t size, std::span<std::byte> out);
 
   const Options options_;
   Path& path_;
@@ -95,21 +105,16 @@ class PullerEngine {
   Availability availability_;
   Poller poller_;
   bool final_size_told_ = false;
-  AskLog asks_;
-  LossDetector losses_;
+  Recovery recovery_;
   Reassembly reassembly_;
   Picker picker_;
-  Picker::Picked picked_;            // reused from train to train
-  std::vector<std::uint64_t> lost_;  // reused
-  TimePoint last_useful_;            // when a slice came that was missing, or the wait for one began
-  bool data_came_ = false;
+  Picker::Picked picked_;                // reused from train to train
+  TimePoint last_useful_;                // when a slice came that was missing, or the wait for one began
   WaitsFor waits_for_ = WaitsFor::data;  // when last looked at
 
-  // Greeting, and renewal of the cookie.
-  std::optional<TimePoint> hello_sent_;
-  std::uint32_t hellos_unanswered_ = 0;
-  std::uint32_t slices_followed_ = 0;  // asked for with the last HELLO
-  Cookie asked_with_{};                // the last PULL's
+  Greeter greeter_;
+  Cookie asked_with_{};                     // the last PULL's
+  event::DatagramReceived received_{0, 0};  // since settle()
 };
 
 }  // namespace rgtp::packet

@@ -1,0 +1,20 @@
+#include "packet/greeter.h"
+
+#include <algorithm>
+
+namespace rgtp::packet {
+
+TimePoint Greeter::again(std::optional<Duration> limit) const {
+  if (!sent_at_) return TimePoint::min();
+  const std::uint32_t doublings = std::min(std::max(unanswered_, 1U) - 1, 8U);
+  const Duration backoff = first_interval * (std::int64_t{1} << doublings);
+  return *sent_at_ + std::min(backoff, limit.value_or(max_interval));
+}
+
+void Greeter::on_sent(TimePoint now, std::uint32_t slices_wanted) {
+  sent_at_ = now;
+  ++unanswered_;
+  slices_wanted_ = slices_wanted;
+}
+
+}  // namespace rgtp::packet

@@ -1,0 +1,63 @@
+#include "packet/loss_model.h"
+
+#include <algorithm>
+
+namespace rgtp::packet {
+
+namespace {
+
+// What is remembered halves beyond this: some seconds of a fast path, and enough to know a percentage by.
+constexpr double remembered_slices = 4000;
+
+}  // namespace
+
+void LossModel::Count::age(double most) {
+  if (all <= most) return;
+  lost /= 2;
+  all /= 2;
+}
+
+void LossModel::on_arrival(double slices, Pace pace, Queue queue) {
+  recent_.all += slices;
+  if (queue == Queue::seen) {
+    queue_seen_ = true;
+    return;
+  }
+  calm_.all += slices;
+  calm_.age(remembered_slices);
+  if (pace != Pace::below) return;
+  below_.all += slices;
+  below_.age(remembered_slices / 2);
+}
+
+void LossModel::on_lost(double slices, double counted, Pace pace, Queue queue) {
+  recent_.lost += counted;
+  recent_.all += counted;
+  if (queue == Queue::seen) return;
+  calm_.lost += slices;
+  calm_.all += slices;
+  if (pace != Pace::below) return;
+  below_.lost += slices;
+  below_.all += slices;
+}
+
+void LossModel::on_spurious(double slices, double counted, Pace pace, Queue queue) {
+  recent_.lost = std::max(0.0, recent_.lost - counted);
+  if (queue == Queue::seen) return;
+  calm_.lost = std::max(0.0, calm_.lost - slices);
+  if (pace == Pace::below) below_.lost = std::max(0.0, below_.lost - slices);
+}
+
+double LossModel::chance() const {
+  if (calm_.all < chance_samples || below_.all < chance_samples) return 0;
+  return std::min(calm_.share(), below_.share());
+}
+
+double LossModel::excess() const { return std::max(0.0, recent_.share() - chance()); }
+
+void LossModel::begin_judgement() {
+  recent_ = {};
+  queue_seen_ = false;
+}
+
+}  // namespace rgtp::packet

@@ -1,0 +1,54 @@
+// Tells loss by chance from loss by rate, for a controller that makes up for the one and holds back for the
+// other.
+//
+// A queue that drops is a queue that is full, and what arrives around a dropped slice was delayed by all of
+// it; damage and radio lose slices whatever the queue. And what a policer drops depends on how fast one asks.
+// So chance is what is lost while no queue is seen, of what was asked for below the estimated rate; the rest
+// is taken to be our own doing.
+#pragma once
+
+#include <cstdint>
+
+namespace rgtp::packet {
+
+class LossModel {
+ public:
+  // Of the answers asked for: how that relates to the estimate of what the path carries.
+  enum class Pace : std::uint8_t { unknown, above, level, below };
+  enum class Queue : std::uint8_t { none, seen };
+
+  // So many slices must have been counted for a judgement.
+  static constexpr double chance_samples = 150;
+  static constexpr double excess_samples = 200;
+
+  void on_arrival(double slices, Pace pace, Queue queue);
+  // `counted`: as how many lost slices they count against the rate; a lost request is one.
+  void on_lost(double slices, double counted, Pace pace, Queue queue);
+  // They arrived after all.
+  void on_spurious(double slices, double counted, Pace pace, Queue queue);
+
+  // The share that is lost whatever the rate, 0 to 1; 0 while too little is known.
+  double chance() const;
+  // The share lost since the last judgement beyond what chance explains; nothing to judge before
+  // can_judge().
+  bool can_judge() const { return recent_.all >= excess_samples; }
+  double excess() const;
+  // Whether a queue was seen with any of it.
+  bool queue_was_seen() const { return queue_seen_; }
+  void begin_judgement();
+
+ private:
+  struct Count {
+    double lost = 0;
+    double all = 0;
+    double share() const { return all > 0 ? lost / all : 0; }
+    void age(double most);
+  };
+
+  Count calm_;    // no queue seen, at any pace
+  Count below_;   // of them, asked for below the estimate
+  Count recent_;  // since the last judgement, counted against the rate
+  bool queue_seen_ = false;
+};
+
+}  // namespace rgtp::packet
