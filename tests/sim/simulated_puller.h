@@ -39,6 +39,8 @@ class SimulatedPuller : private Destination, private Timeline::Target {
   bool is_done() const { return sink_->is_done(); }
   const std::optional<Error>& error() const { return sink_->error(); }
   Stats stats() const { return sink_->stats(); }
+  // From its last new ask to its end.
+  Duration tail() const { return sink_->done_at() - sink_->last_new_ask(); }
   TimePoint done_at() const { return sink_->done_at(); }
   const packet::Path& path() const { return *path_; }
   const std::shared_ptr<packet::Path>& shared_path() const { return path_; }

@@ -67,8 +67,8 @@ Simulation::Simulation(const SimulationOptions& options)
 }
 
 void Simulation::add_links() {
-  const std::size_t links = options_.access == Access::own ? options_.pullers : 1;
-  for (std::size_t i = 0; i < links; ++i) {
+  const std::size_t count = options_.links == Links::own ? options_.pullers : 1;
+  for (std::size_t i = 0; i < count; ++i) {
     const std::uint64_t seed = options_.seed * 2 + i * 1'000'003;
     downs_.push_back(std::make_unique<Link>(timeline_, packets_, options_.down, seed));
     ups_.push_back(std::make_unique<Link>(timeline_, packets_, options_.up, seed + 1));

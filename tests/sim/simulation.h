@@ -38,7 +38,7 @@ struct ProducerOptions {
 
 // Whether pullers share one link in each direction, or have one each: of the same kind, with seeds of their
 // own.
-enum class Access { shared, own };
+enum class Links { shared, own };
 
 struct SimulationOptions {
   std::uint64_t seed = 1;
@@ -52,7 +52,7 @@ struct SimulationOptions {
   double exposer_rate = 0;             // bytes a second that its output carries; 0: what is asked for
   std::size_t pullers = 1;
   Duration start_apart{};  // from one puller's start to the next one's
-  Access access = Access::shared;
+  Links links = Links::shared;
   std::size_t tcp_flows = 0;  // neighbours behind the first links
   double cross_traffic = 0;   // bytes a second that come at random and heed nothing, there too
   std::optional<ProducerOptions> producer = {};  // without one all is published before the start

@@ -13,6 +13,8 @@ void SimulatedSink::on_end(Error error) {
 
 void SimulatedSink::on_event(const Event& event) {
   counters_.on_event(event);
+  const auto* const asked = std::get_if<event::Asked>(&event);
+  if (asked != nullptr && asked->slices > asked->again) last_new_ask_ = timeline_.now();
   trace_.record(timeline_.now(), number_ << 8 | event.index());
 }
 

@@ -35,6 +35,8 @@ class SimulatedSink : public Sink, public Observer {
   const std::optional<Error>& error() const { return error_; }
   TimePoint done_at() const { return done_at_.value_or(timeline_.now()); }
   Stats stats() const { return counters_.snapshot(); }
+  // When it asked the last time for something that it had not asked for before.
+  TimePoint last_new_ask() const { return last_new_ask_; }
   // All that was wanted is there, verified, and as it is in `content`.
   virtual bool is_exact(std::span<const std::byte> content) = 0;
 
@@ -52,6 +54,7 @@ class SimulatedSink : public Sink, public Observer {
   const std::size_t number_;
   core::Counters counters_;
   std::optional<TimePoint> done_at_;
+  TimePoint last_new_ask_;
   std::optional<Error> error_;
 };
 
