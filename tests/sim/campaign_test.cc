@@ -1,7 +1,10 @@
 // Random scenarios by seed: a pull over a link that loses, reorders, duplicates and damages ends with exact
 // bytes before its deadline, costs what the loss makes necessary, and does the same again under the same
 // seed.
+#include <array>
+#include <cmath>
 #include <cstdlib>
+#include <random>
 
 #include <gtest/gtest.h>
 

@@ -1,96 +1,113 @@
 // One direction of an emulated network path, in virtual time: loss, damage, duplication, reordering, delay,
-// and a bottleneck with a queue. Seeded: the same seed does the same to the same datagrams.
+// and a bottleneck with a queue, which all whose packets pass share. Seeded: the same seed does the same to
+// the same packets.
 #pragma once
 
-#include <algorithm>
-#include <cstddef>
-#include <cstdint>
-#include <functional>
-#include <random>
-#include <vector>
+#include <optional>
 
-#include <rgtp/types.h>
+#include "sim/packets.h"
+#include "sim/random.h"
+#include "sim/timeline.h"
 
 namespace rgtp::test {
 
+// What a path is like from some moment on; what is not named stays as it was.
+struct LinkChange {
+  Duration at{};                    // from the start of the simulation on
+  std::optional<double> rate = {};  // what is queued already leaves at the old one
+  std::optional<Duration> delay = {};
+  std::optional<std::uint32_t> mtu = {};
+};
+
+enum class JitterOrder { free, kept };
+
 struct LinkOptions {
-  double rate = 12.5e6;                           // bytes a second through the bottleneck
+  double rate = 12.5e6;                           // IP bytes a second through the bottleneck
   Duration delay = std::chrono::milliseconds(5);  // one way
-  Duration jitter{};                              // up to so much more, each datagram for itself
+  Duration jitter{};                              // up to so much more, each packet for itself
   std::uint64_t queue_bytes = 64 * 1024;
   double loss = 0;
   double corruption = 0;
   double duplication = 0;
   double reordering = 0;
   Duration reordering_delay = std::chrono::milliseconds(5);
+  JitterOrder jitter_order = JitterOrder::free;
+  // Mean run of losses: in bursts after Gilbert's model, as many in all as `loss` says. 0: each for itself.
+  double loss_burst = 0;
+  std::uint64_t mark_above_bytes = 0;  // packets that find a longer queue are marked (ECN); 0: none
+  std::uint32_t mtu = 65'535;          // longer IP packets vanish without a word
+  // Nothing passes for the last `blackout` of every `blackout_every`.
+  Duration blackout{};
+  Duration blackout_every = std::chrono::seconds(5);
+  std::vector<LinkChange> changes = {};  // in order of time
 };
+
+// Bytes of a queue that holds so many bandwidth-delay products.
+std::uint64_t queue_of(double products, double rate, Duration round_trip);
 
 struct LinkCounters {
   std::uint64_t datagrams = 0;
   std::uint64_t bytes = 0;  // UDP payload, as sent
-  std::uint64_t lost = 0;   // by chance
+  std::uint64_t lost = 0;   // by chance, or while it was blocked
   std::uint64_t corrupted = 0;
   std::uint64_t overflowed = 0;  // dropped at the queue
+  std::uint64_t marked = 0;
+  std::uint64_t too_long = 0;
   Duration longest_queue{};
+  Duration queued{};  // of all that passed the queue together
+
+  // Of those that passed the queue.
+  Duration mean_queue() const {
+    const std::uint64_t passed = datagrams - lost - overflowed - too_long;
+    return passed == 0 ? Duration{} : queued / static_cast<Duration::rep>(passed);
+  }
+  // Dropped at the queue, of those that reached it.
+  double dropped_share() const {
+    const std::uint64_t reached = datagrams - lost - too_long;
+    return reached == 0 ? 0 : static_cast<double>(overflowed) / static_cast<double>(reached);
+  }
 };
 
-class Link {
+class Link : private Timeline::Target {
  public:
-  static constexpr std::size_t headers = 28;  // IPv4 and UDP
+  Link(Timeline& timeline, Packets& packets, const LinkOptions& options, std::uint64_t seed)
+      : timeline_(timeline), packets_(packets), options_(options), random_(seed) {}
 
-  using Deliver = std::function<void(TimePoint when, std::vector<std::byte> datagram)>;
-
-  Link(const LinkOptions& options, std::uint64_t seed, Deliver deliver)
-      : options_(options), random_(seed), deliver_(std::move(deliver)) {}
-
-  void send(TimePoint now, std::vector<std::byte> datagram) {
-    ++counters_.datagrams;
-    counters_.bytes += datagram.size();
-    if (blocked_ || happens(options_.loss)) {
-      ++counters_.lost;
-      return;
-    }
-    const auto wait = std::max(free_at_, now) - now;
-    const double backlog = std::chrono::duration<double>(wait).count() * options_.rate;
-    if (backlog + static_cast<double>(datagram.size() + headers) >
-        static_cast<double>(options_.queue_bytes)) {
-      ++counters_.overflowed;
-      return;
-    }
-    const auto takes = std::chrono::duration_cast<Duration>(
-        std::chrono::duration<double>(static_cast<double>(datagram.size() + headers) / options_.rate));
-    free_at_ = now + wait + takes;
-    counters_.longest_queue = std::max(counters_.longest_queue, wait);
-    TimePoint when = free_at_ + options_.delay + up_to(options_.jitter);
-    if (happens(options_.reordering)) when += options_.reordering_delay;
-    if (happens(options_.duplication)) deliver_(when + up_to(options_.delay), datagram);
-    if (happens(options_.corruption)) {
-      ++counters_.corrupted;
-      const std::size_t bit = random_() % (datagram.size() * 8);
-      datagram[bit / 8] ^= static_cast<std::byte>(1U << (bit % 8));
-    }
-    deliver_(when, std::move(datagram));
-  }
+  // Its destination gets the packet, or nobody does.
+  void send(Packets::Index index);
 
   // Nothing passes while it is blocked.
   void set_blocked(bool blocked) { blocked_ = blocked; }
+  const LinkOptions& options() const { return options_; }
   const LinkCounters& counters() const { return counters_; }
+  void reset_counters() { counters_ = {}; }
 
  private:
-  bool happens(double probability) {
-    return probability > 0 && std::uniform_real_distribution<double>(0, 1)(random_) < probability;
-  }
-  Duration up_to(Duration most) {
-    return most > Duration{}
-               ? Duration(static_cast<Duration::rep>(random_() % static_cast<std::uint64_t>(most.count())))
-               : Duration{};
-  }
+  struct OnTheWay {
+    TimePoint when;
+    Packets::Index packet;
+  };
 
-  const LinkOptions options_;
-  std::mt19937_64 random_;
-  const Deliver deliver_;
+  void on_due(std::uint64_t what) override;
+  void change();
+  bool is_blocked() const;
+  bool loses();
+  // True where the queue had no room.
+  bool overflows(Packet& packet);
+  void damage(Packet& packet);
+  void deliver_in_order(TimePoint when, Packets::Index index);
+  void deliver(Packets::Index index);
+
+  Timeline& timeline_;
+  Packets& packets_;
+  LinkOptions options_;
+  Random random_;
   TimePoint free_at_;
+  TimePoint last_arrival_;
+  std::size_t changed_ = 0;
   bool blocked_ = false;
+  bool in_burst_ = false;
+  std::deque<OnTheWay> in_order_;  // only the first of them is scheduled
   LinkCounters counters_;
 };
 

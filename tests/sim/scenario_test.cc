@@ -56,7 +56,8 @@ TEST(Scenario, AMinuteOfSmallPullsLeavesThePathItsRate) {
   for (int i = 0; i < 120; ++i) ASSERT_TRUE(simulation.pull_again(small, 500ms).is_exact()) << i;
   const Duration before = simulation.elapsed() + 500ms;
   EXPECT_TRUE(simulation.pull_again(0, 500ms).is_exact());
-  EXPECT_LT(simulation.elapsed() - before, first);
+  // It may look at the round trip once meanwhile.
+  EXPECT_LT(simulation.elapsed() - before, first + 200ms);
 }
 
 TEST(Scenario, ASlowExposerDoesNotMakeThePathLonger) {

@@ -1,24 +1,31 @@
-// Both engines under virtual time, joined by two links: every protocol fault is reproduced by a seed.
+// Both engines under virtual time, joined by links: every protocol fault is reproduced by a seed, and rates,
+// queues and shares are measured without a network.
 //
 //     Simulation simulation({.seed = 7, .size = 1 << 20, .down = {.loss = 0.05}});
 //     simulation.run();
 //     EXPECT_TRUE(simulation.puller(0).is_exact());
+//
+//     Simulation simulation({.size = endless, .pullers = 2, .tcp_flows = 1});
+//     simulation.run_until(10s);
+//     const auto rates = simulation.measure(60s);
 #pragma once
 
 #include <functional>
 #include <memory>
 #include <optional>
-#include <queue>
 #include <vector>
 
-#include "core/counters.h"
-#include "core/pull_state.h"
 #include "core/surface_store.h"
-#include "packet/exposer_engine.h"
-#include "packet/puller_engine.h"
+#include "sim/endless.h"
+#include "sim/exposer_host.h"
 #include "sim/link.h"
+#include "sim/simulated_puller.h"
+#include "sim/tcp_flow.h"
 
 namespace rgtp::test {
+
+// As the size of a surface: no simulation sees its end.
+constexpr std::uint64_t endless = ~std::uint64_t{0};
 
 // Writes surface 0 while it is pulled.
 struct ProducerOptions {
@@ -29,6 +36,10 @@ struct ProducerOptions {
   std::optional<std::uint32_t> aborts_after = {};     // so many chunks
 };
 
+// Whether pullers share one link in each direction, or have one each: of the same kind, with seeds of their
+// own.
+enum class Links { shared, own };
+
 struct SimulationOptions {
   std::uint64_t seed = 1;
   std::uint64_t size = 256 * 1024;
@@ -38,59 +49,17 @@ struct SimulationOptions {
   std::uint32_t mtu = 1500;
   std::uint32_t exposer_mtu = 65'535;  // more than that its own network does not take
   Duration service_time{};             // that passes before the exposer sends a train
+  double exposer_rate = 0;             // bytes a second that its output carries; 0: what is asked for
   std::size_t pullers = 1;
+  Duration start_apart{};  // from one puller's start to the next one's
+  Links links = Links::shared;
+  std::size_t tcp_flows = 0;  // neighbours behind the first links
+  double cross_traffic = 0;   // bytes a second that come at random and heed nothing, there too
   std::optional<ProducerOptions> producer = {};  // without one all is published before the start
   Range range = {};
   Order order = Order::arrival;
   Duration idle_timeout = std::chrono::seconds(10);
   Duration deadline = std::chrono::seconds(300);
-};
-
-class Simulation;
-
-// A pull in the simulation: a sink over the core's pull state, and what came of it.
-class SimulatedPuller : public Sink, private Observer {
- public:
-  SimulatedPuller(Simulation& simulation, std::size_t number, std::size_t surface,
-                  std::shared_ptr<packet::Path> path);
-
-  void start();
-  // Every byte of the range is there, verified and right.
-  bool is_exact() const;
-  bool is_done() const { return ended_ || (state_.begun() && state_.complete()); }
-  const std::optional<Error>& error() const { return error_; }
-  Stats stats() const { return counters_.snapshot(); }
-  TimePoint done_at() const { return done_at_; }
-  const packet::Path& path() const { return *path_; }
-
-  Result<void> on_manifest(const Manifest& manifest) override;
-  bool adopt(std::shared_ptr<const Store>) override { return false; }
-  std::optional<Placement> place(ChunkIndex chunk) override { return state_.place(chunk); }
-  ChunkVerdict on_chunk(ChunkIndex chunk) override;
-  ChunkRange wanted() const override { return state_.wanted(); }
-  Result<void> on_final_size(std::uint64_t size) override;
-  void on_end(Error error) override;
-  Observer& observer() override { return *this; }
-
- private:
-  friend class Simulation;
-  void on_event(const Event& event) override;
-  void on_arrival(const std::vector<std::byte>& datagram);
-  void on_unreachable();
-  void stop();
-  void pump();
-
-  Simulation& simulation_;
-  const std::size_t number_;
-  const std::size_t surface_;
-  core::Counters counters_;
-  core::PullState state_;
-  const std::shared_ptr<packet::Path> path_;
-  std::unique_ptr<packet::PullerEngine> engine_;
-  std::optional<Error> error_;
-  bool ended_ = false;
-  TimePoint done_at_;
-  std::uint64_t timer_ = 0;  // the newest timer's number
 };
 
 class Simulation {
@@ -99,15 +68,28 @@ class Simulation {
 
   // Until every pull is done, or the deadline.
   void run();
+  // From now on for so long from the start, whatever is done.
+  void run_until(Duration since_start);
+
+  // What happens in the next so long: bytes a second that each pull verified, then those that each TCP flow
+  // brought to its receiver (IP bytes). Link counters begin anew.
+  struct Rates {
+    std::vector<double> pulls;
+    std::vector<double> tcp;
+  };
+  Rates measure(Duration length);
+
   // When the producer had published everything.
-  Duration finished_at() const { return finished_at_ - start_; }
+  Duration finished_at() const { return finished_at_ - timeline_.start(); }
   // Exposes a surface beside number 0, and returns its number.
   std::size_t expose(std::uint64_t size);
   // Once puller 0 is done: `later` it pulls this surface over the same path, until that is done too.
   SimulatedPuller& pull_again(std::size_t surface, Duration later);
   // Calls `action` at a time from the start on.
-  void at(Duration when, std::function<void()> action) { schedule(start_ + when, std::move(action)); }
-  void withdraw() { exposer_.withdraw(surfaces_[0].store->manifest().id); }
+  void at(Duration when, std::function<void()> action) {
+    timeline_.call(timeline_.start() + when, std::move(action));
+  }
+  void withdraw() { exposer_.engine().withdraw(surfaces_[0].store->manifest().id); }
   // From now on nobody listens at the exposer's port; its host says so.
   void kill_exposer() { exposer_alive_ = false; }
 
@@ -115,58 +97,60 @@ class Simulation {
   void forge_unreachable() { pullers_[0]->on_unreachable(); }
 
   SimulatedPuller& puller(std::size_t number) { return *pullers_[number]; }
-  Link& down() { return down_; }
-  Link& up() { return up_; }
-  Duration elapsed() const { return now_ - start_; }
+  // A puller's, where it has one of its own.
+  Link& down(std::size_t puller = 0) { return *downs_[puller % downs_.size()]; }
+  Link& up(std::size_t puller = 0) { return *ups_[puller % ups_.size()]; }
+  const ExposerHost& exposer() const { return exposer_; }
+  Duration elapsed() const { return timeline_.now() - timeline_.start(); }
   const SimulationOptions& options() const { return options_; }
   // A number for everything that happened, in order.
-  std::uint64_t trace() const { return trace_; }
+  std::uint64_t trace() const { return trace_.value(); }
 
  private:
-  friend class SimulatedPuller;
-
-  struct Pending {
-    TimePoint when;
-    std::uint64_t number;
-    std::function<void()> action;
-    bool operator>(const Pending& other) const {
-      return std::tie(when, number) > std::tie(other.when, other.number);
-    }
-  };
-
   struct Surface {
     std::vector<std::byte> content;
-    std::shared_ptr<core::SurfaceStore> store;
+    std::shared_ptr<core::SurfaceStore> own_store;  // empty where it is endless
+    std::shared_ptr<const Store> store;
+  };
+  // What comes in at the exposer's port, or finds nobody there.
+  struct Port : Destination {
+    explicit Port(Simulation& its_simulation) : simulation(its_simulation) {}
+    void on_packet(Packet& packet) override;
+    Simulation& simulation;
+  };
+  struct Nobody : Destination {
+    void on_packet(Packet& /*packet*/) override {}
   };
 
+  void add_links();
+  void add_puller(std::size_t number, std::size_t surface, std::shared_ptr<packet::Path> path);
+  std::unique_ptr<SimulatedSink> make_sink(std::size_t number, std::size_t surface);
+  void start();
+  void start_puller(std::size_t number, std::size_t surface);
   void start_producer();
-  void schedule(TimePoint when, std::function<void()> action);
-  void run_pending();
-  void record(std::uint64_t what);
-  void on_request(std::size_t puller, const std::vector<std::byte>& datagram);
-  void serve();
-  bool send_train();
-  static packet::Peer peer_of(std::size_t puller);
+  void send_cross_traffic();
+  bool all_done() const;
+  void run_until_done();
 
   const SimulationOptions options_;
-  const TimePoint start_{std::chrono::seconds(1000)};
-  TimePoint now_ = start_;
-  std::priority_queue<Pending, std::vector<Pending>, std::greater<>> pending_;
-  std::uint64_t next_number_ = 0;
-  std::uint64_t trace_ = 0;
+  Timeline timeline_;
+  Packets packets_;
+  Trace trace_;
+  Random random_;
   std::vector<Surface> surfaces_;
+  std::shared_ptr<const EndlessContent> endless_content_;
   std::shared_ptr<core::Counters> exposer_counters_ = std::make_shared<core::Counters>();
-  packet::ExposerEngine exposer_;
+  ExposerHost exposer_;
   bool exposer_alive_ = true;
-  TimePoint finished_at_ = start_;
-  bool serving_ = false;
-  packet::Train train_;
-  std::size_t sending_to_ = 0;
-  std::size_t sending_from_ = 0;
-  Link down_;
-  Link up_;
+  Port port_{*this};
+  Nobody nobody_;
+  TimePoint finished_at_ = timeline_.start();
+  bool started_ = false;
+  std::vector<std::unique_ptr<Link>> downs_;
+  std::vector<std::unique_ptr<Link>> ups_;
   std::vector<std::unique_ptr<SimulatedPuller>> pullers_;
-  std::vector<std::unique_ptr<SimulatedPuller>> ended_;  // replaced ones, which timers still point to
+  std::vector<std::unique_ptr<SimulatedPuller>> ended_;  // replaced ones, to which timers still point
+  std::vector<std::unique_ptr<TcpFlow>> tcp_;
   std::uint64_t pulls_begun_ = 0;
 };
 
