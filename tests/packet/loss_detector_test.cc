@@ -13,22 +13,27 @@ class LossDetectorTest : public testing::Test {
  protected:
   static constexpr Duration round_trip = 80ms;
   static constexpr Duration answer_time = 100ms;
+  static constexpr std::uint32_t slice_ip_bytes = 1500;
 
   LossDetectorTest() { rtt_.on_sample(round_trip); }
 
   void ask(std::uint32_t count) {
-    log_.begin_train({.delivered = 0, .delivered_at = now_, .first_asked = now_, .asked_at = now_});
+    AskedTrain train;
+    train.asked.asked_at = now_;
+    train.ip_bytes = slice_ip_bytes;
+    log_.begin_train(train);
     for (std::uint32_t i = 0; i < count; ++i) log_.add({ChunkIndex{0}, static_cast<std::uint16_t>(i)});
     losses_.on_ask(now_);
   }
   void arrive(std::uint64_t number) {
     const auto arrival = log_.on_arrival(number);
     ASSERT_TRUE(arrival);
-    losses_.on_arrival(number, arrival->before);
+    losses_.on_arrival(now_, number, *arrival, rtt_);
   }
   std::vector<std::uint64_t> lost() {
     std::vector<std::uint64_t> lost;
-    losses_.detect(now_, rtt_, log_, lost);
+    losses_.detect(now_, rtt_, ns_per_byte_, log_, lost);
+    for (const std::uint64_t ask : lost) log_.set_lost(ask);
     return lost;
   }
   std::optional<TimePoint> deadline() const { return losses_.deadline(answer_time, log_); }
@@ -40,6 +45,7 @@ class LossDetectorTest : public testing::Test {
   RttEstimator rtt_;
   AskLog log_;
   LossDetector losses_;
+  double ns_per_byte_ = 0;
 };
 
 TEST_F(LossDetectorTest, LosesWhatThreeLaterAsksOvertook) {
@@ -101,44 +107,46 @@ TEST_F(LossDetectorTest, TakesTheLongerOfSmoothedAndLatestRoundTrip) {
 }
 
 TEST_F(LossDetectorTest, IsNotHastierThanTimersAre) {
-  RttEstimator short_rtt;
-  short_rtt.on_sample(50us);
+  rtt_ = {};
+  rtt_.on_sample(50us);
   ask(2);
   arrive(1);
-  std::vector<std::uint64_t> lost;
   now_ += 999us;
-  losses_.detect(now_, short_rtt, log_, lost);
-  EXPECT_TRUE(lost.empty());
+  EXPECT_EQ(lost(), Numbers{});
   now_ += 1us;
-  losses_.detect(now_, short_rtt, log_, lost);
-  EXPECT_EQ(lost, Numbers{0});
+  EXPECT_EQ(lost(), Numbers{0});
 }
 
 TEST_F(LossDetectorTest, BecomesMorePatientWhereALossWasNone) {
   ask(30);
   arrive(8);
   EXPECT_EQ(lost(), (Numbers{0, 1, 2, 3, 4, 5}));
-  // Number 8 came before number 0: reordering of eight is nothing special here.
+  // Number 8 came before number 0: reordering of nine is nothing special here.
   arrive(0);
+  EXPECT_EQ(losses_.threshold(), 10U);
   arrive(15);
+  EXPECT_EQ(lost(), Numbers{});
+  arrive(16);
   EXPECT_EQ(lost(), Numbers{6});
-  // Nor is one of eleven, then; what was not lost changes nothing.
+  // Nor is one of twelve, then; what was not lost changes nothing.
   arrive(5);
+  EXPECT_EQ(losses_.threshold(), 13U);
   arrive(14);
-  arrive(18);
-  EXPECT_EQ(lost(), Numbers{7});
+  arrive(19);
+  EXPECT_EQ(lost(), Numbers{});
   arrive(20);
-  EXPECT_EQ(lost(), Numbers{9});
+  EXPECT_EQ(lost(), Numbers{7});
 }
 
 TEST_F(LossDetectorTest, HasAnEndToItsPatience) {
-  ask(2000);
-  arrive(1999);
-  EXPECT_EQ(lost().size(), 1997U);
+  ask(16'000);
+  arrive(15'999);
+  EXPECT_EQ(lost().size(), 15'997U);
   arrive(0);
-  ask(1000);
-  arrive(2509);
-  EXPECT_EQ(lost(), Numbers{1997});
+  EXPECT_EQ(losses_.threshold(), LossDetector::max_threshold);
+  ask(16'000);
+  arrive(15'997 + LossDetector::max_threshold);
+  EXPECT_EQ(lost(), Numbers{15'997});
 }
 
 TEST_F(LossDetectorTest, ProbesWhereNothingComes) {
