@@ -164,5 +164,73 @@ TEST(AskLog, WidensAcrossTheBorderOf32Bits) {
   EXPECT_EQ(AskLog::widen(0, border), border);
 }
 
+TEST(AskLog, KnowsWhatAnAskWasFor) {
+  AskLog log;
+  ask(log, 3);
+  EXPECT_TRUE(log.was_for(1, slice_number(1), slice_ip_bytes));
+  EXPECT_FALSE(log.was_for(1, slice_number(2), slice_ip_bytes));
+  EXPECT_FALSE(log.was_for(1, slice_number(1), slice_ip_bytes - 1));
+  EXPECT_FALSE(log.was_for(3, slice_number(3), slice_ip_bytes));
+  EXPECT_FALSE(log.was_for(log.widen(0xffff'ffff), slice_number(1), slice_ip_bytes));
+  // Whatever became of it.
+  log.on_arrival(1);
+  EXPECT_TRUE(log.was_for(1, slice_number(1), slice_ip_bytes));
+}
+
+TEST(AskLog, CountsWhatBecameOfATrain) {
+  AskLog log;
+  ask(log, 2);
+  ask(log, 3);
+  const AskedTrain& train = log.train(2);
+  EXPECT_EQ(train.slices, 3U);
+  log.on_arrival(2);
+  log.on_arrival(2);
+  EXPECT_EQ(train.arrived, 1U);
+  log.set_lost(3);
+  EXPECT_EQ(train.lost, 1U);
+  EXPECT_FALSE(train.is_settled());
+  log.set_lost(4);
+  EXPECT_TRUE(train.is_settled());
+  log.on_arrival(4);
+  EXPECT_EQ(train.arrived, 2U);
+  EXPECT_EQ(train.lost, 1U);
+  EXPECT_TRUE(train.is_settled());
+  EXPECT_EQ(log.train(0).arrived + log.train(0).lost, 0U);
+}
+
+TEST(AskLog, CountsTheBytesThatAreOutstanding) {
+  AskLog log;
+  ask(log, 3);
+  AskedTrain longer;
+  longer.ip_bytes = 9000;
+  log.begin_train(longer);
+  log.add(slice_number(3));
+  EXPECT_EQ(log.outstanding_bytes(), 3 * 1500U + 9000);
+  log.on_arrival(1);
+  log.on_arrival(1);
+  EXPECT_EQ(log.outstanding_bytes(), 2 * 1500U + 9000);
+  log.set_lost(3);
+  log.on_arrival(3);
+  EXPECT_EQ(log.outstanding_bytes(), 2 * 1500U);
+  log.set_lost(0);
+  log.on_arrival(2);
+  EXPECT_EQ(log.outstanding_bytes(), 0U);
+}
+
+TEST(AskLog, WhatIsGivenUpIsOutstandingNoMoreAndNotLost) {
+  AskLog log;
+  ask(log, 2);
+  log.give_up(0);
+  EXPECT_EQ(log.outstanding(), 1U);
+  EXPECT_EQ(log.outstanding_bytes(), slice_ip_bytes);
+  EXPECT_EQ(log.lowest_outstanding(), 1U);
+  log.on_arrival(1);
+  EXPECT_TRUE(log.train(0).is_settled());
+  EXPECT_EQ(log.on_arrival(0)->before, AskLog::State::given_up);
+  EXPECT_EQ(log.train(0).arrived, 2U);
+  EXPECT_EQ(log.train(0).lost, 0U);
+  EXPECT_EQ(log.outstanding_bytes(), 0U);
+}
+
 }  // namespace
 }  // namespace rgtp::packet

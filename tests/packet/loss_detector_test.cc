@@ -149,6 +149,109 @@ TEST_F(LossDetectorTest, HasAnEndToItsPatience) {
   EXPECT_EQ(lost(), Numbers{15'997});
 }
 
+// 40 slices of 1,500 bytes at 1 byte a microsecond: the last one takes 58.5 ms longer than the first.
+TEST_F(LossDetectorTest, LaterSlicesOfATrainAreDueLater) {
+  ns_per_byte_ = 1000;
+  losses_ = {};
+  ask(40);
+  const TimePoint due = now_ + round_trip * 9 / 8;
+  // The threshold of reordering aside: late answers have raised it.
+  ask(1);
+  arrive(40);
+  EXPECT_EQ(lost().size(), 38U);
+  arrive(0);
+  ASSERT_GT(losses_.threshold(), 40U);
+  const Duration window = losses_.reordering_window();
+  EXPECT_EQ(lost(), Numbers{});
+  EXPECT_EQ(deadline(), std::min(due + window + 38 * 1500us, now_ + answer_time));
+  now_ = due + window + 38 * 1500us - 1ns;
+  EXPECT_EQ(lost(), Numbers{});
+  now_ += 1ns;
+  EXPECT_EQ(lost(), Numbers{38});
+  now_ += 1500us;
+  EXPECT_EQ(lost(), Numbers{39});
+}
+
+TEST_F(LossDetectorTest, WaitsLongerWhereAnswersCameLate) {
+  ask(3);
+  now_ += round_trip;
+  arrive(1);
+  now_ += round_trip / 8;
+  EXPECT_EQ(lost(), Numbers{0});
+  EXPECT_EQ(losses_.reordering_window(), 0ms);
+  // Eight milliseconds too late, and an eighth of that is to spare from now on.
+  now_ += 8ms;
+  arrive(0);
+  EXPECT_EQ(losses_.reordering_window(), 9ms);
+  arrive(2);
+  ask(2);
+  const TimePoint due = now_ + round_trip * 9 / 8 + 9ms;
+  arrive(4);
+  now_ = due - 1ns;
+  EXPECT_EQ(lost(), Numbers{});
+  now_ = due;
+  EXPECT_EQ(lost(), Numbers{3});
+}
+
+TEST_F(LossDetectorTest, WaitsNoMoreThanARoundTripLonger) {
+  ask(2);
+  arrive(1);
+  now_ += round_trip * 9 / 8;
+  EXPECT_EQ(lost(), Numbers{0});
+  now_ += 10s;
+  arrive(0);
+  EXPECT_EQ(losses_.reordering_window(), round_trip);
+}
+
+TEST_F(LossDetectorTest, ForgetsReorderingWhereThereIsNoneAnyMore) {
+  ask(100);
+  arrive(99);
+  EXPECT_EQ(lost().size(), 97U);
+  now_ += round_trip * 9 / 8 + 40ms;
+  EXPECT_EQ(lost().size(), 2U);
+  arrive(0);
+  EXPECT_EQ(losses_.threshold(), 112U);
+  EXPECT_EQ(losses_.reordering_window(), 45ms);
+  const auto calm = [&](int rounds) {
+    now_ += rounds * round_trip;
+    EXPECT_EQ(lost(), Numbers{});
+  };
+  calm(LossDetector::calm_rounds - 1);
+  EXPECT_EQ(losses_.threshold(), 112U);
+  calm(1);
+  EXPECT_EQ(losses_.threshold(), 56U);
+  EXPECT_EQ(losses_.reordering_window(), 22'500us);
+  for (int i = 0; i < 40; ++i) calm(LossDetector::calm_rounds);
+  EXPECT_EQ(losses_.threshold(), LossDetector::initial_threshold);
+  EXPECT_EQ(losses_.reordering_window(), 0ns);
+}
+
+TEST_F(LossDetectorTest, ForgetsAWindowThatNeighboursAloneShowed) {
+  ask(2);
+  arrive(1);
+  now_ += round_trip * 9 / 8;
+  EXPECT_EQ(lost(), Numbers{0});
+  now_ += 16ms;
+  arrive(0);
+  EXPECT_EQ(losses_.threshold(), LossDetector::initial_threshold);
+  EXPECT_EQ(losses_.reordering_window(), 18ms);
+  now_ += LossDetector::calm_rounds * round_trip;
+  EXPECT_EQ(lost(), Numbers{});
+  EXPECT_EQ(losses_.reordering_window(), 9ms);
+}
+
+TEST_F(LossDetectorTest, LateAnswersToWhatWasGivenUpShowNoReordering) {
+  ask(20);
+  arrive(0);
+  for (std::uint64_t number = 1; number < 20; ++number) log_.give_up(number);
+  ask(1);
+  arrive(20);
+  now_ += 1s;
+  arrive(1);
+  EXPECT_EQ(losses_.threshold(), LossDetector::initial_threshold);
+  EXPECT_EQ(losses_.reordering_window(), 0ns);
+}
+
 TEST_F(LossDetectorTest, ProbesWhereNothingComes) {
   EXPECT_FALSE(deadline());
   EXPECT_FALSE(probe_is_due());
