@@ -40,15 +40,15 @@ std::optional<AskLog::Arrival> AskLog::on_arrival(std::uint64_t ask) {
     --outstanding_;
     outstanding_bytes_ -= train.ip_bytes;
   }
-  if (before == State::lost) --train.lost;
+  if (before == State::lost || before == State::given_up) --train.lost;
   if (before != State::arrived) ++train.arrived;
   return Arrival{entry.slice, before, train};
 }
 
-AskedTrain& AskLog::set_lost(std::uint64_t ask) {
+AskedTrain& AskLog::end_wait(std::uint64_t ask, State state) {
   Ask& entry = asks_[ask - first_];
   assert(entry.state == State::outstanding);
-  entry.state = State::lost;
+  entry.state = state;
   AskedTrain& train = train_of(entry);
   ++train.lost;
   --outstanding_;

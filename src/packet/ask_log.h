@@ -32,7 +32,7 @@ struct AskedTrain {
   std::uint64_t first_ask = 0;
   std::uint32_t slices = 0;
   std::uint32_t arrived = 0;
-  std::uint32_t lost = 0;        // and did not arrive later
+  std::uint32_t lost = 0;        // or given up, and did not arrive later
   std::uint32_t unreported = 0;  // lost, and the path's controller was not told
   bool request_lost = false;     // that is what it was told
 
@@ -41,7 +41,7 @@ struct AskedTrain {
 
 class AskLog {
  public:
-  enum class State : std::uint8_t { outstanding, arrived, lost };
+  enum class State : std::uint8_t { outstanding, arrived, lost, given_up };
 
   struct Arrival {
     SliceId slice;
@@ -70,7 +70,9 @@ class AskLog {
   // valid until the next begin_train().
   std::optional<Arrival> on_arrival(std::uint64_t ask);
   // Of an outstanding ask.
-  AskedTrain& set_lost(std::uint64_t ask);
+  AskedTrain& set_lost(std::uint64_t ask) { return end_wait(ask, State::lost); }
+  // The same, where nobody knows whether it is lost.
+  AskedTrain& give_up(std::uint64_t ask) { return end_wait(ask, State::given_up); }
 
   // The lowest outstanding ask at or above this number.
   std::optional<std::uint64_t> next_outstanding(std::uint64_t from) const;
@@ -104,6 +106,7 @@ class AskLog {
   };
 
   AskedTrain& train_of(const Ask& ask) { return trains_[ask.train - first_train_]; }
+  AskedTrain& end_wait(std::uint64_t ask, State state);
   void forget_old();
 
   std::deque<Ask> asks_;

@@ -24,7 +24,8 @@ void LossDetector::on_reordering(TimePoint now, std::uint64_t distance, Duration
 }
 
 void LossDetector::forget_reordering(TimePoint now, const RttEstimator& rtt) {
-  if (threshold_ == initial_threshold || now < reordered_at_ + calm_rounds * rtt.smoothed()) return;
+  const bool is_patient = threshold_ > initial_threshold || reordering_window_ > Duration{};
+  if (!is_patient || now < reordered_at_ + calm_rounds * rtt.smoothed()) return;
   reordered_at_ = now;
   threshold_ = std::max(initial_threshold, threshold_ / 2);
   reordering_window_ /= 2;

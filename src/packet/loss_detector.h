@@ -21,7 +21,7 @@ class LossDetector {
   static constexpr int calm_rounds = 16;
 
   void on_ask(TimePoint now) { last_asked_ = now; }
-  // An ask that was not settled before, or was counted as lost.
+  // An ask that had not arrived before.
   void on_arrival(TimePoint now, std::uint64_t ask, const AskLog::Arrival& arrival, const RttEstimator& rtt);
   // Appends what is outstanding in the log and lost by now; the caller sets it so. `per_byte` is the time
   // that a byte takes on the path: it is part of when a train's later slices are due.

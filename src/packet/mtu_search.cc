@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace rgtp::packet {
 
@@ -31,13 +32,13 @@ std::optional<std::uint32_t> MtuSearch::due(TimePoint now) const {
 }
 
 void MtuSearch::on_arrived(TimePoint now) {
-  probing_ = false;
+  if (!std::exchange(probing_, false)) return;
   mtu_ = std::max(mtu_, candidate_);
   begin(now + raise_interval);
 }
 
 void MtuSearch::on_lost(TimePoint now) {
-  probing_ = false;
+  if (!std::exchange(probing_, false)) return;
   if (++lost_ >= tries) next_lower(now);
 }
 

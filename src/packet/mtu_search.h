@@ -27,6 +27,7 @@ class MtuSearch {
   // The length to probe for now; nothing where that is not due, or a probe is out.
   std::optional<std::uint32_t> due(TimePoint now) const;
   void on_probe() { probing_ = true; }
+  // What becomes of a probe from before reduce() says nothing.
   void on_arrived(TimePoint now);
   void on_lost(TimePoint now);
   // Nobody will know what became of the probe: its pull ended.

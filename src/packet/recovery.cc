@@ -23,6 +23,7 @@ bool Recovery::on_data(TimePoint now, const Data& data, std::uint32_t ip_bytes, 
   const auto arrival = asks_.on_arrival(ask);
   if (arrival->before == AskLog::State::arrived) return true;
   AskedTrain& train = arrival->train;
+  if (arrival->before != AskLog::State::outstanding) path_.on_expected_again(train.ip_bytes);
   if (arrival->before == AskLog::State::lost) on_late(now, ask, train);
   // It came, so it was asked for: what is missing of it was lost on its way back.
   if (train.unreported > 0) report(now, train);
@@ -45,7 +46,6 @@ bool Recovery::on_data(TimePoint now, const Data& data, std::uint32_t ip_bytes, 
 
 void Recovery::on_late(TimePoint now, std::uint64_t ask, AskedTrain& train) {
   observer_.on_event(event::LossWasSpurious{ask});
-  path_.on_expected_again(train.ip_bytes);
   if (train.purpose == AskedTrain::Purpose::mtu_probe) return;
   if (train.unreported > 0)
     --train.unreported;
@@ -106,7 +106,7 @@ void Recovery::give_up() {
   path_.on_abandoned(asks_.outstanding_bytes());
   while (const auto ask = asks_.lowest_outstanding()) {
     if (asks_.train(*ask).purpose == AskedTrain::Purpose::mtu_probe) path_.on_mtu_probe_abandoned();
-    asks_.set_lost(*ask);
+    asks_.give_up(*ask);
   }
 }
 

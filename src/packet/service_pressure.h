@@ -17,7 +17,7 @@ class ServicePressure {
   static constexpr double increase = 1.05;
   static constexpr double least = 1.0 / 64;
 
-  // An answer's service delay; `round_trip` is how often the pressure may change.
+  // An answer's service delay; `round_trip` is how often asking may fall and rise.
   void on_answer(TimePoint now, Duration service_delay, Duration round_trip);
   // REFUSE(busy): the request was dropped.
   void on_busy(TimePoint now, Duration round_trip);
@@ -28,13 +28,13 @@ class ServicePressure {
   bool keeps_up() const { return latest_ <= low; }
 
  private:
-  void change(TimePoint now, double by);
+  void fall(TimePoint now, Duration round_trip);
 
   double factor_ = 1;
   Duration latest_{};
   Duration least_delay_ = Duration::max();  // of this round
   TimePoint round_began_;
-  TimePoint changed_at_;
+  TimePoint fell_at_;
 };
 
 }  // namespace rgtp::packet

@@ -9,13 +9,18 @@ namespace {
 
 using namespace std::chrono_literals;
 
+constexpr std::uint32_t slice_ip_bytes = 1500;
+
 SliceId slice_number(std::uint64_t number) {
   return {ChunkIndex{static_cast<std::uint32_t>(number / 1000)}, static_cast<std::uint16_t>(number % 1000)};
 }
 
 // A train of `count` asks, asked for at `at`.
 void ask(AskLog& log, std::uint32_t count, TimePoint at = test::start_time) {
-  log.begin_train({.delivered = 0, .delivered_at = at, .first_asked = at, .asked_at = at});
+  AskedTrain train;
+  train.asked.asked_at = at;
+  train.ip_bytes = slice_ip_bytes;
+  log.begin_train(train);
   for (std::uint32_t i = 0; i < count; ++i) log.add(slice_number(log.next_ask()));
 }
 
@@ -33,14 +38,12 @@ TEST(AskLog, KnowsWhichTrainAnAskBelongsTo) {
   AskLog log;
   ask(log, 2, test::start_time + 1s);
   ask(log, 2, test::start_time + 2s);
-  EXPECT_EQ(log.asked_at(1), test::start_time + 1s);
-  EXPECT_EQ(log.asked_at(2), test::start_time + 2s);
-  EXPECT_TRUE(log.on_arrival(0)->first_of_train);
-  EXPECT_FALSE(log.on_arrival(1)->first_of_train);
-  EXPECT_TRUE(log.on_arrival(2)->first_of_train);
+  EXPECT_EQ(log.train(1).asked.asked_at, test::start_time + 1s);
+  EXPECT_EQ(log.train(1).first_ask, 0U);
+  EXPECT_EQ(log.train(2).asked.asked_at, test::start_time + 2s);
+  EXPECT_EQ(log.train(2).first_ask, 2U);
   const auto last = log.on_arrival(3);
-  EXPECT_FALSE(last->first_of_train);
-  EXPECT_EQ(last->asked.asked_at, test::start_time + 2s);
+  EXPECT_EQ(&last->train, &log.train(2));
 }
 
 TEST(AskLog, SettlesAnAskOnce) {
@@ -58,7 +61,7 @@ TEST(AskLog, SettlesAnAskOnce) {
 TEST(AskLog, KnowsALateAnswerToALostAsk) {
   AskLog log;
   ask(log, 3);
-  EXPECT_EQ(log.set_lost(0), slice_number(0));
+  EXPECT_EQ(&log.set_lost(0), &log.train(0));
   EXPECT_EQ(log.outstanding(), 2U);
   EXPECT_EQ(log.on_arrival(0)->before, AskLog::State::lost);
   EXPECT_EQ(log.outstanding(), 2U);
@@ -113,7 +116,7 @@ TEST(AskLog, GoesThroughOutstandingAsksFromTheLatest) {
 
 TEST(AskLog, ForgetsWhatWasSettledLongAgo) {
   AskLog log;
-  for (int train = 0; train < 200; ++train) {
+  for (int train = 0; train < 400; ++train) {
     const std::uint64_t first = log.next_ask();
     ask(log, 64, test::start_time + train * 1ms);
     for (std::uint64_t number = first; number < log.next_ask(); ++number) log.on_arrival(number);
@@ -125,13 +128,13 @@ TEST(AskLog, ForgetsWhatWasSettledLongAgo) {
   ASSERT_TRUE(recent);
   EXPECT_EQ(recent->slice, slice_number(log.next_ask() - 4000));
   // Trains are forgotten with their asks: those left still know theirs.
-  EXPECT_EQ(recent->asked.asked_at, test::start_time + static_cast<int>((12'800 - 4000) / 64) * 1ms);
+  EXPECT_EQ(recent->train.asked.asked_at, test::start_time + static_cast<int>((25'600 - 4000) / 64) * 1ms);
 }
 
 TEST(AskLog, NeverForgetsWhatIsOutstanding) {
   AskLog log;
   ask(log, 1);
-  for (int train = 0; train < 200; ++train) {
+  for (int train = 0; train < 400; ++train) {
     const std::uint64_t first = log.next_ask();
     ask(log, 64);
     for (std::uint64_t number = first; number < log.next_ask(); ++number) log.on_arrival(number);
@@ -159,6 +162,74 @@ TEST(AskLog, WidensAcrossTheBorderOf32Bits) {
   EXPECT_EQ(AskLog::widen(0xffff'fffe, border + 5), border - 2);
   EXPECT_EQ(AskLog::widen(7, border + 5), border + 7);
   EXPECT_EQ(AskLog::widen(0, border), border);
+}
+
+TEST(AskLog, KnowsWhatAnAskWasFor) {
+  AskLog log;
+  ask(log, 3);
+  EXPECT_TRUE(log.was_for(1, slice_number(1), slice_ip_bytes));
+  EXPECT_FALSE(log.was_for(1, slice_number(2), slice_ip_bytes));
+  EXPECT_FALSE(log.was_for(1, slice_number(1), slice_ip_bytes - 1));
+  EXPECT_FALSE(log.was_for(3, slice_number(3), slice_ip_bytes));
+  EXPECT_FALSE(log.was_for(log.widen(0xffff'ffff), slice_number(1), slice_ip_bytes));
+  // Whatever became of it.
+  log.on_arrival(1);
+  EXPECT_TRUE(log.was_for(1, slice_number(1), slice_ip_bytes));
+}
+
+TEST(AskLog, CountsWhatBecameOfATrain) {
+  AskLog log;
+  ask(log, 2);
+  ask(log, 3);
+  const AskedTrain& train = log.train(2);
+  EXPECT_EQ(train.slices, 3U);
+  log.on_arrival(2);
+  log.on_arrival(2);
+  EXPECT_EQ(train.arrived, 1U);
+  log.set_lost(3);
+  EXPECT_EQ(train.lost, 1U);
+  EXPECT_FALSE(train.is_settled());
+  log.set_lost(4);
+  EXPECT_TRUE(train.is_settled());
+  log.on_arrival(4);
+  EXPECT_EQ(train.arrived, 2U);
+  EXPECT_EQ(train.lost, 1U);
+  EXPECT_TRUE(train.is_settled());
+  EXPECT_EQ(log.train(0).arrived + log.train(0).lost, 0U);
+}
+
+TEST(AskLog, CountsTheBytesThatAreOutstanding) {
+  AskLog log;
+  ask(log, 3);
+  AskedTrain longer;
+  longer.ip_bytes = 9000;
+  log.begin_train(longer);
+  log.add(slice_number(3));
+  EXPECT_EQ(log.outstanding_bytes(), 3 * 1500U + 9000);
+  log.on_arrival(1);
+  log.on_arrival(1);
+  EXPECT_EQ(log.outstanding_bytes(), 2 * 1500U + 9000);
+  log.set_lost(3);
+  log.on_arrival(3);
+  EXPECT_EQ(log.outstanding_bytes(), 2 * 1500U);
+  log.set_lost(0);
+  log.on_arrival(2);
+  EXPECT_EQ(log.outstanding_bytes(), 0U);
+}
+
+TEST(AskLog, WhatIsGivenUpIsOutstandingNoMoreAndNotLost) {
+  AskLog log;
+  ask(log, 2);
+  log.give_up(0);
+  EXPECT_EQ(log.outstanding(), 1U);
+  EXPECT_EQ(log.outstanding_bytes(), slice_ip_bytes);
+  EXPECT_EQ(log.lowest_outstanding(), 1U);
+  log.on_arrival(1);
+  EXPECT_TRUE(log.train(0).is_settled());
+  EXPECT_EQ(log.on_arrival(0)->before, AskLog::State::given_up);
+  EXPECT_EQ(log.train(0).arrived, 2U);
+  EXPECT_EQ(log.train(0).lost, 0U);
+  EXPECT_EQ(log.outstanding_bytes(), 0U);
 }
 
 }  // namespace

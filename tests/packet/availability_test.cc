@@ -59,8 +59,6 @@ TEST_F(AvailabilityTest, OfAFinishedSurfaceIsEverythingAtOnce) {
   EXPECT_FALSE(missing());
   EXPECT_EQ(take_all(range(3, 6)), (std::vector<std::uint32_t>{3, 4, 5}));
   EXPECT_EQ(take_all(range(5, 8)), (std::vector<std::uint32_t>{6, 7}));
-  availability_.offer_again();
-  EXPECT_EQ(take_all().size(), chunks);
 }
 
 TEST_F(AvailabilityTest, OfAGrowingSurfaceIsWhatWasAnnounced) {
@@ -174,13 +172,6 @@ TEST_F(AvailabilityTest, LearnsFromALaterManifest) {
   EXPECT_TRUE(availability_.on_manifest(2, 5000));
   EXPECT_TRUE(availability_.is_complete());
   EXPECT_EQ(take_all(), (std::vector<std::uint32_t>{0, 1}));
-}
-
-TEST_F(AvailabilityTest, OffersAgainOnlyWhatIsAvailable) {
-  receive(announce(0, 0b101, 2));
-  take_all();
-  availability_.offer_again();
-  EXPECT_EQ(take_all(), (std::vector<std::uint32_t>{0, 2}));
 }
 
 }  // namespace

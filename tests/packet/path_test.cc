@@ -29,10 +29,10 @@ class PathTest : public testing::Test {
     for (const TimePoint end = now_ + length; now_ < end;) {
       while (const std::uint32_t slices = path_->slices_allowed(now_, slice)) {
         longest_train_ = std::max(longest_train_, slices);
-        const auto asked = path_->on_ask(now_, std::uint64_t{slices} * bytes);
+        const AskedTrain train = path_->on_ask(now_, slices, slice);
         for (std::uint32_t i = 0; i < slices; ++i) {
           free_at_ = std::max(free_at_, now_ + round_trip) + takes;
-          answers_.push_back({free_at_, asked, i == 0});
+          answers_.push_back({free_at_, train, i == 0});
         }
       }
       TimePoint next = answers_.empty() ? TimePoint::max() : answers_.front().at;
@@ -41,8 +41,8 @@ class PathTest : public testing::Test {
       while (!answers_.empty() && answers_.front().at <= now_) {
         const Answer answer = answers_.front();
         answers_.pop_front();
-        const Duration rtt = answer.first_of_train ? now_ - answer.asked.asked_at : Duration{};
-        path_->on_arrival(now_, answer.asked, bytes, rtt, 0ns);
+        const Duration rtt = answer.first_of_train ? now_ - answer.train.asked.asked_at : Duration{};
+        path_->on_arrival(answer.train, {.now = now_, .slices = 1, .rtt = rtt});
       }
       largest_in_flight_ = std::max(largest_in_flight_, path_->in_flight());
     }
@@ -50,7 +50,7 @@ class PathTest : public testing::Test {
 
   struct Answer {
     TimePoint at;
-    DeliveryRate::Snapshot asked;
+    AskedTrain train;
     bool first_of_train = false;
   };
 
@@ -70,12 +70,12 @@ TEST_F(PathTest, CountsAllHeaders) {
   EXPECT_EQ(path_->slice_capacity(), 1420);
 }
 
-TEST_F(PathTest, SliceCapacityOnlyShrinks) {
-  path_->reduce_slice_capacity(1000);
+TEST_F(PathTest, LimitsOfTheSliceCapacityOnlyShrinkIt) {
+  path_->limit_slice_capacity(1000);
   EXPECT_EQ(path_->slice_capacity(), 1000);
-  path_->reduce_slice_capacity(2000);
+  path_->limit_slice_capacity(2000);
   EXPECT_EQ(path_->slice_capacity(), 1000);
-  path_->reduce_slice_capacity(0);
+  path_->limit_slice_capacity(0);
   EXPECT_EQ(path_->slice_capacity(), min_slice_bytes);
 }
 
@@ -89,7 +89,7 @@ TEST_F(PathTest, AsksForNothingOnceTheWindowIsFull) {
   std::uint64_t asked = 0;
   while (const std::uint32_t slices = path_->slices_allowed(now_, slice_bytes)) {
     asked += std::uint64_t{slices} * path_->ip_bytes(slice_bytes);
-    path_->on_ask(now_, std::uint64_t{slices} * path_->ip_bytes(slice_bytes));
+    path_->on_ask(now_, slices, slice_bytes);
     ASSERT_LE(asked, path_->window_bytes());
   }
   EXPECT_EQ(path_->in_flight(), asked);
@@ -100,29 +100,32 @@ TEST_F(PathTest, AsksForNothingOnceTheWindowIsFull) {
 }
 
 TEST_F(PathTest, CountsWhatIsInFlight) {
-  const auto asked = path_->on_ask(now_, 10'000);
+  const AskedTrain train = path_->on_ask(now_, 10, 940);
   EXPECT_EQ(path_->in_flight(), 10'000U);
-  path_->on_arrival(now_ + 10ms, asked, 2000, 10ms, 0ms);
+  path_->on_arrival(train, {.now = now_ + 10ms, .slices = 2, .rtt = 10ms});
   EXPECT_EQ(path_->in_flight(), 8000U);
-  path_->on_lost(now_ + 10ms, 3000);
+  path_->on_abandoned(3000);
+  // What the controller is told of losses changes nothing.
+  path_->report_loss(now_ + 10ms, train, 3);
   EXPECT_EQ(path_->in_flight(), 5000U);
-  path_->on_loss_was_spurious(now_ + 10ms, 1000);
-  path_->on_arrival(now_ + 10ms, asked, 1000, 0ms, 0ms);
+  path_->on_expected_again(1000);
+  path_->report_spurious_loss(now_ + 10ms, train);
+  path_->on_arrival(train, {.now = now_ + 10ms, .slices = 1});
   EXPECT_EQ(path_->in_flight(), 5000U);
   path_->on_abandoned(6000);
   EXPECT_EQ(path_->in_flight(), 0U);
 }
 
 TEST_F(PathTest, LeavesTheServiceDelayOutOfTheMinimumButNotOfTimers) {
-  const auto asked = path_->on_ask(now_, 10'000);
-  path_->on_arrival(now_ + 50ms, asked, 1500, 20ms, 30ms);
+  const AskedTrain train = path_->on_ask(now_, 8, slice_bytes);
+  path_->on_arrival(train, {.now = now_ + 50ms, .slices = 1, .rtt = 20ms, .service_delay = 30ms});
   EXPECT_EQ(path_->rtt().latest(), 50ms);
   EXPECT_EQ(path_->controller().min_rtt(), 20ms);
 }
 
 TEST_F(PathTest, LateSlicesOfATrainAreNoRoundTrips) {
-  const auto asked = path_->on_ask(now_, 10'000);
-  path_->on_arrival(now_ + 50ms, asked, 1500, 0ms, 0ms);
+  const AskedTrain train = path_->on_ask(now_, 8, slice_bytes);
+  path_->on_arrival(train, {.now = now_ + 50ms, .slices = 1});
   EXPECT_FALSE(path_->rtt().has_sample());
 }
 
@@ -169,8 +172,9 @@ TEST_F(PathTest, TheReceiveBufferBoundsWhatIsAskedForBesideThePathItself) {
   const double on_the_way = static_cast<double>(path_->controller().estimated_rate()) *
                             std::chrono::duration<double>(path_->controller().min_rtt()).count();
   EXPECT_GE(on_the_way, 1'000'000);
-  EXPECT_LE(static_cast<double>(path_->window_bytes()), on_the_way + buffer / 2.0);
-  EXPECT_LE(static_cast<double>(largest_in_flight_), on_the_way + buffer / 2.0 + 1500);
+  // What it asks at when it probes for more is a quarter above what it estimates.
+  EXPECT_LE(static_cast<double>(path_->window_bytes()), on_the_way * 1.25 + buffer / 2.0);
+  EXPECT_LE(static_cast<double>(largest_in_flight_), on_the_way * 1.25 + buffer / 2.0 + 1500);
   EXPECT_GE(static_cast<double>(largest_in_flight_), on_the_way * 0.9);
 }
 
@@ -193,7 +197,7 @@ TEST_F(PathTest, ATrainIsAtMostAQuarterOfTheWindow) {
 TEST_F(PathTest, PacesItsAsks) {
   feed(10'000'000, 20ms, 5s);
   while (const std::uint32_t slices = path_->slices_allowed(now_, slice_bytes))
-    path_->on_ask(now_, std::uint64_t{slices} * path_->ip_bytes(slice_bytes));
+    path_->on_ask(now_, slices, slice_bytes);
   if (path_->window_is_open(slice_bytes)) {
     EXPECT_GT(path_->next_ask(), now_);
     EXPECT_EQ(path_->slices_allowed(path_->next_ask() - 1ns, slice_bytes), 0U);
@@ -207,7 +211,7 @@ TEST_F(PathTest, WaitsForAllThatIsInFlightBeforeItsAnswer) {
   const std::chrono::duration<double> draining = path_->answer_time() - path_->rtt().probe_timeout();
   const auto rate = static_cast<double>(path_->controller().estimated_rate());
   EXPECT_NEAR(draining.count(), static_cast<double>(path_->in_flight()) / rate, 0.001);
-  path_->on_ask(now_, 100'000'000);
+  path_->on_ask(now_, 100'000, slice_bytes);
   EXPECT_LE(path_->answer_time() - path_->rtt().probe_timeout(), 1s);
 }
 

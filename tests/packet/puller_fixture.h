@@ -123,9 +123,12 @@ class PullerFixture : public testing::Test {
     return data_for(ask, slice, slice_bytes());
   }
   void receive_bytes(const Bytes& bytes) { engine_->handle_datagram(now_, bytes); }
+  // As its driver does after a batch of datagrams.
+  void settle() { (void)engine_->poll_timeout(now_); }
   // All that a request asks for arrives.
   void serve(const PullRequest& pull) {
     for (const auto& [ask, slice] : asks_of(pull)) receive_bytes(data_for(ask, slice, pull.slice_bytes));
+    settle();
   }
   // Asks and serves, a round trip apart, until all is there.
   void fetch_all() {

@@ -1,0 +1,67 @@
+#include "packet/greeter.h"
+
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "support/datagrams.h"
+
+namespace rgtp::packet {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr TimePoint start = test::start_time;
+
+TEST(Greeter, IsDueAtOnceToBeginWith) {
+  const Greeter greeter;
+  EXPECT_LE(greeter.again(std::nullopt), start);
+  EXPECT_LE(greeter.again(250ms), start);
+}
+
+TEST(Greeter, DoublesItsIntervalUpToASecondWhileNobodyAnswers) {
+  Greeter greeter;
+  TimePoint now = start;
+  std::vector<Duration> intervals;
+  for (int i = 0; i < 6; ++i) {
+    greeter.on_sent(now, 0);
+    EXPECT_EQ(greeter.sent_at(), now);
+    intervals.push_back(greeter.again(std::nullopt) - now);
+    now = greeter.again(std::nullopt);
+  }
+  EXPECT_EQ(intervals, (std::vector<Duration>{200ms, 400ms, 800ms, 1s, 1s, 1s}));
+  for (int i = 0; i < 1000; ++i) greeter.on_sent(now, 0);
+  EXPECT_EQ(greeter.again(std::nullopt), now + 1s);
+}
+
+TEST(Greeter, BeginsWithTheShortestIntervalOnceItWasAnswered) {
+  Greeter greeter;
+  for (int i = 0; i < 5; ++i) greeter.on_sent(start, 0);
+  greeter.on_answered();
+  EXPECT_EQ(greeter.again(std::nullopt), start + 200ms);
+  greeter.on_sent(start + 60s, 0);
+  EXPECT_EQ(greeter.again(std::nullopt), start + 60s + 200ms);
+  greeter.on_sent(start + 61s, 0);
+  EXPECT_EQ(greeter.again(std::nullopt), start + 61s + 400ms);
+}
+
+TEST(Greeter, IsDueMoreOftenWhereThePeerSeemsToBeGone) {
+  Greeter greeter;
+  greeter.on_sent(start, 0);
+  EXPECT_EQ(greeter.again(250ms), start + 200ms);
+  for (int i = 0; i < 5; ++i) greeter.on_sent(start, 0);
+  EXPECT_EQ(greeter.again(250ms), start + 250ms);
+  EXPECT_EQ(greeter.again(std::nullopt), start + 1s);
+}
+
+TEST(Greeter, KnowsHowManySlicesTheLastOneAskedFor) {
+  Greeter greeter;
+  EXPECT_EQ(greeter.slices_wanted(), 0U);
+  greeter.on_sent(start, 16);
+  EXPECT_EQ(greeter.slices_wanted(), 16U);
+  greeter.on_sent(start + 1s, 0);
+  EXPECT_EQ(greeter.slices_wanted(), 0U);
+}
+
+}  // namespace
+}  // namespace rgtp::packet

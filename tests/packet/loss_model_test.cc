@@ -1,0 +1,128 @@
+#include "packet/loss_model.h"
+
+#include <gtest/gtest.h>
+
+namespace rgtp::packet {
+namespace {
+
+using Pace = LossModel::Pace;
+using Queue = LossModel::Queue;
+
+class LossModelTest : public testing::Test {
+ protected:
+  // `slices` are asked for, and that share of them is lost.
+  void ask(int slices, double lost, Pace pace, Queue queue = Queue::none) {
+    model_.on_lost(slices * lost, slices * lost, pace, queue);
+    model_.on_arrival(slices * (1 - lost), pace, queue);
+  }
+
+  LossModel model_;
+};
+
+TEST_F(LossModelTest, KnowsNothingToBeginWith) {
+  EXPECT_EQ(model_.chance(), 0);
+  EXPECT_EQ(model_.excess(), 0);
+  EXPECT_FALSE(model_.can_judge());
+  EXPECT_FALSE(model_.queue_was_seen());
+}
+
+TEST_F(LossModelTest, LossThatDoesNotDependOnTheRateIsChance) {
+  ask(1000, 0.05, Pace::above);
+  ask(1000, 0.05, Pace::level);
+  ask(500, 0.05, Pace::below);
+  EXPECT_NEAR(model_.chance(), 0.05, 1e-9);
+  EXPECT_NEAR(model_.excess(), 0, 1e-9);
+}
+
+TEST_F(LossModelTest, IsNotHastyAboutChance) {
+  ask(1000, 0.05, Pace::level);
+  EXPECT_EQ(model_.chance(), 0) << "nothing was asked for below the estimate";
+  ask(149, 0.05, Pace::below);
+  EXPECT_EQ(model_.chance(), 0);
+  ask(2, 0, Pace::below);
+  EXPECT_GT(model_.chance(), 0.04);
+}
+
+// A policer drops what is above its rate, without a queue.
+TEST_F(LossModelTest, LossThatDependsOnTheRateIsNone) {
+  ask(1000, 0.2, Pace::above);
+  ask(1000, 0.1, Pace::level);
+  ask(500, 0, Pace::below);
+  EXPECT_EQ(model_.chance(), 0);
+  EXPECT_NEAR(model_.excess(), 300.0 / 2500, 1e-9);
+}
+
+TEST_F(LossModelTest, OfBothItIsTheLesserShare) {
+  ask(1000, 0.01, Pace::level);
+  ask(500, 0.04, Pace::below);
+  EXPECT_NEAR(model_.chance(), 30.0 / 1500, 1e-9);
+}
+
+TEST_F(LossModelTest, LossWithAQueueIsOurOwnDoing) {
+  ask(1000, 0.05, Pace::below);
+  EXPECT_NEAR(model_.chance(), 0.05, 1e-9);
+  model_.begin_judgement();
+  EXPECT_FALSE(model_.queue_was_seen());
+  ask(1000, 0.3, Pace::below, Queue::seen);
+  EXPECT_TRUE(model_.queue_was_seen());
+  EXPECT_NEAR(model_.chance(), 0.05, 1e-9);
+  EXPECT_NEAR(model_.excess(), 0.25, 1e-9);
+}
+
+TEST_F(LossModelTest, JudgesOnceEnoughWasCounted) {
+  ask(199, 0.5, Pace::level);
+  EXPECT_FALSE(model_.can_judge());
+  ask(1, 0, Pace::level);
+  EXPECT_TRUE(model_.can_judge());
+  EXPECT_NEAR(model_.excess(), 99.5 / 200, 1e-9);
+  model_.begin_judgement();
+  EXPECT_FALSE(model_.can_judge());
+  EXPECT_EQ(model_.excess(), 0);
+}
+
+TEST_F(LossModelTest, ALostRequestCountsOnceAgainstTheRateButWhollyAsChance) {
+  for (int i = 0; i < 10; ++i) {
+    model_.on_lost(20, 1, Pace::below, Queue::none);
+    model_.on_arrival(180, Pace::below, Queue::none);
+  }
+  EXPECT_NEAR(model_.chance(), 0.1, 1e-9);
+  EXPECT_EQ(model_.excess(), 0);
+  // Ten of 1,810 with no chance to explain them.
+  LossModel other;
+  for (int i = 0; i < 10; ++i) {
+    other.on_lost(20, 1, Pace::above, Queue::none);
+    other.on_arrival(180, Pace::above, Queue::none);
+  }
+  EXPECT_NEAR(other.excess(), 10.0 / 1810, 1e-9);
+}
+
+TEST_F(LossModelTest, TakesBackWhatArrivedAfterAll) {
+  ask(1000, 0.05, Pace::below);
+  model_.on_spurious(50, 50, Pace::below, Queue::none);
+  EXPECT_EQ(model_.chance(), 0);
+  EXPECT_EQ(model_.excess(), 0);
+  // However often it is told.
+  model_.on_spurious(50, 50, Pace::below, Queue::none);
+  EXPECT_EQ(model_.chance(), 0);
+  EXPECT_EQ(model_.excess(), 0);
+}
+
+TEST_F(LossModelTest, TakesBackOnlyWhatIsCounted) {
+  ask(1000, 0.05, Pace::below);
+  model_.on_spurious(20, 20, Pace::below, Queue::seen);
+  EXPECT_NEAR(model_.chance(), 0.05, 1e-9);
+  model_.on_spurious(25, 25, Pace::below, Queue::none);
+  EXPECT_NEAR(model_.chance(), 0.025, 1e-9);
+}
+
+TEST_F(LossModelTest, ForgetsWhatWasLongAgo) {
+  for (int i = 0; i < 100; ++i) ask(100, 0.1, Pace::below);
+  EXPECT_NEAR(model_.chance(), 0.1, 0.001);
+  for (int i = 0; i < 200; ++i) ask(100, 0, Pace::below);
+  EXPECT_LT(model_.chance(), 0.001);
+  for (int i = 0; i < 200; ++i) ask(100, 0.02, Pace::below);
+  EXPECT_NEAR(model_.chance(), 0.02, 0.002);
+}
+
+}  // namespace
+}  // namespace rgtp::packet
