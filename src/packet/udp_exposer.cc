@@ -29,7 +29,8 @@ Result<std::shared_ptr<UdpExposer>> UdpExposer::open(const UdpOptions& options, 
                                                      ReceiveBatch& batch) {
   const auto address = parse_bind(options.bind);
   if (!address) return fail(address.error());
-  auto socket = UdpSocket::bind(*address, request_buffer_bytes);
+  auto socket =
+      UdpSocket::bind(*address, {.receive_buffer_bytes = request_buffer_bytes, .offload = options.offload});
   if (!socket) return fail(std::move(socket).error());
   std::shared_ptr<UdpExposer> exposer(new UdpExposer(options, loop, batch, std::move(*socket)));
   if (auto started = exposer->start(); !started) return fail(std::move(started).error());
@@ -85,8 +86,8 @@ void UdpExposer::on_ready(Watch::Ready ready) {
 }
 
 void UdpExposer::receive() {
-  const auto take = [&](const Peer& peer, std::span<const std::byte> datagram) {
-    engine_.handle_datagram(loop_.now(), peer, datagram);
+  const auto take = [&](const Received& received) {
+    engine_.handle_datagram(received.arrived, received.peer, received.bytes);
   };
   for (int i = 0; i < max_batches_per_wakeup; ++i)
     if (socket_.receive(batch_, take) == IoStatus::would_block) break;

@@ -18,6 +18,10 @@ std::uint64_t random_pull_id() {
   return id;
 }
 
+SocketOptions socket_options(const UdpOptions& options) {
+  return {.receive_buffer_bytes = options.receive_buffer_bytes, .offload = options.offload};
+}
+
 Path::Options path_options(const UdpOptions& options, const UdpSocket& socket) {
   Path::Options path;
   path.ip = socket.ip_version();
@@ -30,7 +34,7 @@ Path::Options path_options(const UdpOptions& options, const UdpSocket& socket) {
 
 Result<std::shared_ptr<UdpPath>> UdpPath::open(const UdpOptions& options, EventLoop& loop,
                                                ReceiveBatch& batch, const Address& remote) {
-  auto socket = UdpSocket::connect(remote, options.receive_buffer_bytes);
+  auto socket = UdpSocket::connect(remote, socket_options(options));
   if (!socket) return fail(std::move(socket).error());
   std::shared_ptr<UdpPath> path(new UdpPath(options, loop, batch, remote, std::move(*socket)));
   if (auto watched = path->watch_socket(); !watched) return fail(std::move(watched).error());
@@ -71,12 +75,11 @@ void UdpPath::remove(PullerEngine* engine) {
 }
 
 void UdpPath::on_readable() {
-  const TimePoint now = loop_.now();
   for (int i = 0; i < max_batches_per_wakeup; ++i) {
-    const IoStatus status = socket_.receive(batch_, [&](const Peer&, std::span<const std::byte> datagram) {
-      const auto prefix = parse_prefix(datagram);
+    const IoStatus status = socket_.receive(batch_, [&](const Received& received) {
+      const auto prefix = parse_prefix(received.bytes);
       const auto engine = prefix ? engines_.find(prefix->pull_id) : engines_.end();
-      if (engine != engines_.end()) engine->second->handle_datagram(now, datagram);
+      if (engine != engines_.end()) engine->second->handle_datagram(received.arrived, received.bytes);
     });
     if (status == IoStatus::would_block) break;
     if (status == IoStatus::refused) for_each_engine_unreachable();
@@ -123,7 +126,7 @@ void UdpPath::reconnect() {
   const TimePoint now = loop_.now();
   if (now < reconnected_ + min_reconnect_interval) return;
   reconnected_ = now;
-  auto socket = UdpSocket::connect(remote_, options_.receive_buffer_bytes);
+  auto socket = UdpSocket::connect(remote_, socket_options(options_));
   if (!socket) return;
   watch_.reset();
   socket_ = std::move(*socket);

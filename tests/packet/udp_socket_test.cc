@@ -15,20 +15,26 @@ namespace {
 
 using Bytes = std::vector<std::byte>;
 
-struct Received {
+// What Received was, kept.
+struct Kept {
   Peer peer;
+  TimePoint arrived;
+  Mark mark;
   Bytes bytes;
 };
 
-class UdpSocketTest : public testing::Test {
+// Whether the kernel cuts and joins, or not: the same comes of it.
+class UdpSocketTest : public testing::TestWithParam<Offload> {
  protected:
-  static UdpSocket bound(const std::string& ip) {
-    auto socket = UdpSocket::bind(test::address_of(ip, 0), 1 << 20);
+  static SocketOptions options() { return {.receive_buffer_bytes = 1 << 20, .offload = GetParam()}; }
+  static UdpSocket bound(const std::string& ip, const SocketOptions& options = UdpSocketTest::options()) {
+    auto socket = UdpSocket::bind(test::address_of(ip, 0), options);
     EXPECT_TRUE(socket) << ip;
     return std::move(*socket);
   }
-  static UdpSocket connected(const std::string& ip, std::uint16_t port) {
-    auto socket = UdpSocket::connect(test::address_of(ip, port), 1 << 20);
+  static UdpSocket connected(const std::string& ip, std::uint16_t port,
+                             const SocketOptions& options = UdpSocketTest::options()) {
+    auto socket = UdpSocket::connect(test::address_of(ip, port), options);
     EXPECT_TRUE(socket) << ip;
     return std::move(*socket);
   }
@@ -37,13 +43,13 @@ class UdpSocketTest : public testing::Test {
     pollfd ready{.fd = socket.descriptor(), .events = POLLIN, .revents = 0};
     EXPECT_EQ(poll(&ready, 1, 5000), 1);
   }
-  std::vector<Received> receive(UdpSocket& socket, std::size_t count) {
-    std::vector<Received> received;
+  std::vector<Kept> receive(UdpSocket& socket, std::size_t count) {
+    std::vector<Kept> received;
     while (received.size() < count) {
       wait_for(socket);
       if (HasFailure()) break;
-      socket.receive(batch_, [&](const Peer& peer, std::span<const std::byte> bytes) {
-        received.push_back({peer, Bytes(bytes.begin(), bytes.end())});
+      socket.receive(batch_, [&](const Received& one) {
+        received.push_back({one.peer, one.arrived, one.mark, Bytes(one.bytes.begin(), one.bytes.end())});
       });
     }
     return received;
@@ -88,28 +94,28 @@ class UdpSocketTest : public testing::Test {
   Train train_;
 };
 
-TEST_F(UdpSocketTest, AnswersOverIpv4) {
+TEST_P(UdpSocketTest, AnswersOverIpv4) {
   UdpSocket server = bound("127.0.0.1");
   EXPECT_EQ(server.ip_version(), IpVersion::v4);
   EXPECT_NE(server.local_address().port, 0);
   expect_answer_from(server, "127.0.0.1");
 }
 
-TEST_F(UdpSocketTest, AnswersOverIpv6) {
+TEST_P(UdpSocketTest, AnswersOverIpv6) {
   if (!test::has_ipv6()) GTEST_SKIP() << "no IPv6 here";
   UdpSocket server = bound("::1");
   EXPECT_EQ(server.ip_version(), IpVersion::v6);
   expect_answer_from(server, "::1");
 }
 
-TEST_F(UdpSocketTest, AWildcardAnswersFromTheAddressThatWasAsked) {
+TEST_P(UdpSocketTest, AWildcardAnswersFromTheAddressThatWasAsked) {
   UdpSocket server = bound("0.0.0.0");
   expect_answer_from(server, "127.0.0.1");
   expect_answer_from(server, "127.0.0.2");
   expect_answer_from(server, "127.3.4.5");
 }
 
-TEST_F(UdpSocketTest, ADualStackSocketAnswersBothFromTheAddressThatWasAsked) {
+TEST_P(UdpSocketTest, ADualStackSocketAnswersBothFromTheAddressThatWasAsked) {
   if (!test::has_ipv6()) GTEST_SKIP() << "no IPv6 here";
   UdpSocket server = bound("::");
   expect_answer_from(server, "127.0.0.1");
@@ -117,7 +123,7 @@ TEST_F(UdpSocketTest, ADualStackSocketAnswersBothFromTheAddressThatWasAsked) {
   expect_answer_from(server, "::1");
 }
 
-TEST_F(UdpSocketTest, SendsAndReceivesTheLongestTrain) {
+TEST_P(UdpSocketTest, SendsAndReceivesTheLongestTrain) {
   UdpSocket server = bound("127.0.0.1");
   UdpSocket client = connected("127.0.0.1", server.local_address().port);
   ASSERT_EQ(client.send(test::pattern(1)), IoStatus::done);
@@ -131,7 +137,7 @@ TEST_F(UdpSocketTest, SendsAndReceivesTheLongestTrain) {
   for (std::size_t i = 0; i < answers.size(); ++i) EXPECT_EQ(answers[i].bytes[0], static_cast<std::byte>(i));
 }
 
-TEST_F(UdpSocketTest, GoesOnWhereATrainWasInterrupted) {
+TEST_P(UdpSocketTest, GoesOnWhereATrainWasInterrupted) {
   UdpSocket server = bound("127.0.0.1");
   UdpSocket client = connected("127.0.0.1", server.local_address().port);
   fill_train({client.local_address(), test::address_of("127.0.0.1")}, 5, 10);
@@ -143,7 +149,7 @@ TEST_F(UdpSocketTest, GoesOnWhereATrainWasInterrupted) {
   EXPECT_EQ(answers[0].bytes[0], std::byte{3});
 }
 
-TEST_F(UdpSocketTest, TakesTheLongestDatagramAndNoneThatIsLonger) {
+TEST_P(UdpSocketTest, TakesTheLongestDatagramAndNoneThatIsLonger) {
   UdpSocket server = bound("127.0.0.1");
   UdpSocket client = connected("127.0.0.1", server.local_address().port);
   ASSERT_EQ(client.send(test::pattern(max_datagram_bytes + 1)), IoStatus::done);
@@ -155,13 +161,12 @@ TEST_F(UdpSocketTest, TakesTheLongestDatagramAndNoneThatIsLonger) {
   EXPECT_TRUE(received[1].bytes.empty());
 }
 
-TEST_F(UdpSocketTest, ReceivesNothingWhereThereIsNothing) {
+TEST_P(UdpSocketTest, ReceivesNothingWhereThereIsNothing) {
   UdpSocket server = bound("127.0.0.1");
-  EXPECT_EQ(server.receive(batch_, [](const Peer&, std::span<const std::byte>) { ADD_FAILURE(); }),
-            IoStatus::would_block);
+  EXPECT_EQ(server.receive(batch_, [](const Received&) { ADD_FAILURE(); }), IoStatus::would_block);
 }
 
-TEST_F(UdpSocketTest, SaysThatNobodyListens) {
+TEST_P(UdpSocketTest, SaysThatNobodyListens) {
   std::uint16_t closed = 0;
   {
     const UdpSocket server = bound("127.0.0.1");
@@ -170,17 +175,16 @@ TEST_F(UdpSocketTest, SaysThatNobodyListens) {
   UdpSocket client = connected("127.0.0.1", closed);
   ASSERT_EQ(client.send(test::pattern(10)), IoStatus::done);
   wait_for(client);
-  EXPECT_EQ(client.receive(batch_, [](const Peer&, std::span<const std::byte>) { ADD_FAILURE(); }),
-            IoStatus::refused);
+  EXPECT_EQ(client.receive(batch_, [](const Received&) { ADD_FAILURE(); }), IoStatus::refused);
 }
 
-TEST_F(UdpSocketTest, SaysThatADatagramIsTooLarge) {
+TEST_P(UdpSocketTest, SaysThatADatagramIsTooLarge) {
   UdpSocket server = bound("127.0.0.1");
   UdpSocket client = connected("127.0.0.1", server.local_address().port);
   EXPECT_EQ(client.send(Bytes(65'530)), IoStatus::too_large);
 }
 
-TEST_F(UdpSocketTest, AConnectedSocketHearsOnlyItsPeer) {
+TEST_P(UdpSocketTest, AConnectedSocketHearsOnlyItsPeer) {
   UdpSocket server = bound("127.0.0.1");
   UdpSocket stranger = bound("127.0.0.1");
   UdpSocket client = connected("127.0.0.1", server.local_address().port);
@@ -192,11 +196,10 @@ TEST_F(UdpSocketTest, AConnectedSocketHearsOnlyItsPeer) {
   const auto received = receive(client, 1);
   ASSERT_EQ(received.size(), 1U);
   EXPECT_EQ(received[0].peer.remote, server.local_address());
-  EXPECT_EQ(client.receive(batch_, [](const Peer&, std::span<const std::byte>) { ADD_FAILURE(); }),
-            IoStatus::would_block);
+  EXPECT_EQ(client.receive(batch_, [](const Received&) { ADD_FAILURE(); }), IoStatus::would_block);
 }
 
-TEST_F(UdpSocketTest, KnowsWhatLoopbackCarriesAndWhatItWasGranted) {
+TEST_P(UdpSocketTest, KnowsWhatLoopbackCarriesAndWhatItWasGranted) {
   UdpSocket server = bound("127.0.0.1");
   UdpSocket client = connected("127.0.0.1", server.local_address().port);
   EXPECT_GE(client.path_mtu(), 16'384U);
@@ -204,18 +207,18 @@ TEST_F(UdpSocketTest, KnowsWhatLoopbackCarriesAndWhatItWasGranted) {
   EXPECT_GE(client.receive_buffer(), 65'536U);
 }
 
-TEST_F(UdpSocketTest, SaysWhyItCannotBind) {
+TEST_P(UdpSocketTest, SaysWhyItCannotBind) {
   const UdpSocket first = bound("127.0.0.1");
-  const auto taken = UdpSocket::bind(first.local_address(), 65536);
+  const auto taken = UdpSocket::bind(first.local_address(), options());
   ASSERT_FALSE(taken);
   EXPECT_EQ(taken.error().code, Errc::address_in_use);
-  const auto foreign = UdpSocket::bind(test::address_of("192.0.2.1", 0), 65536);
+  const auto foreign = UdpSocket::bind(test::address_of("192.0.2.1", 0), options());
   ASSERT_FALSE(foreign);
   EXPECT_EQ(foreign.error().code, Errc::invalid_argument);
   EXPECT_NE(foreign.error().text.find("192.0.2.1"), std::string::npos);
 }
 
-TEST_F(UdpSocketTest, MovesWithItsDescriptor) {
+TEST_P(UdpSocketTest, MovesWithItsDescriptor) {
   UdpSocket socket = bound("127.0.0.1");
   const int fd = socket.descriptor();
   UdpSocket other = std::move(socket);
@@ -225,6 +228,11 @@ TEST_F(UdpSocketTest, MovesWithItsDescriptor) {
   // What is left is closed. NOLINTNEXTLINE(bugprone-use-after-move, clang-analyzer-cplusplus.Move)
   EXPECT_EQ(socket.descriptor(), -1);
 }
+
+INSTANTIATE_TEST_SUITE_P(Over, UdpSocketTest, testing::Values(Offload::automatic, Offload::off),
+                         [](const auto& parameter) {
+                           return parameter.param == Offload::off ? "singly" : "offload";
+                         });
 
 }  // namespace
 }  // namespace rgtp::packet
