@@ -31,6 +31,7 @@ int ReceiveBatch::fill(int fd, Arrivals arrivals) {
   const std::size_t buffer_bytes = joined ? joined_bytes : single_bytes;
   Memory& m = *memory_;
   filled_ = {};
+  full_ = false;
   drops_.reset();
   for (std::size_t i = 0; i < count; ++i) {
     m.vectors[i] = {m.bytes.data() + i * buffer_bytes, buffer_bytes};
@@ -47,6 +48,7 @@ int ReceiveBatch::fill(int fd, Arrivals arrivals) {
   const ArrivalClock clock = ArrivalClock::read();
   for (std::size_t i = 0; i < static_cast<std::size_t>(received); ++i) note(i, buffer_bytes, clock);
   filled_ = std::span(buffers_).first(static_cast<std::size_t>(received));
+  full_ = static_cast<std::size_t>(received) == count;
   return received;
 }
 

@@ -54,6 +54,8 @@ class ReceiveBatch {
           take(Received{buffer.peer, buffer.arrived, buffer.mark, datagram});
       }
   }
+  // As many buffers as there are: there may be more to receive.
+  bool is_full() const { return full_; }
   // The socket's count of datagrams that it had no room for, modulo 2^32, where the last fill() told it.
   std::optional<std::uint32_t> drops() const { return drops_; }
 
@@ -72,6 +74,7 @@ class ReceiveBatch {
   std::unique_ptr<Memory> memory_;
   std::array<Buffer, single_buffers> buffers_;
   std::span<const Buffer> filled_;
+  bool full_ = false;
   std::optional<std::uint32_t> drops_;
 };
 

@@ -238,4 +238,24 @@ IoStatus UdpSocket::send(std::span<const std::byte> datagram) {
   return IoStatus::done;
 }
 
+IoStatus UdpSocket::send(std::span<const std::span<const std::byte>> datagrams, std::size_t& sent) {
+  std::array<mmsghdr, max_outgoing> messages;
+  std::array<iovec, max_outgoing> vectors;
+  while (sent < datagrams.size()) {
+    const std::size_t count = std::min(datagrams.size() - sent, max_outgoing);
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto datagram = datagrams[sent + i];
+      vectors[i] = {const_cast<std::byte*>(datagram.data()), datagram.size()};
+      messages[i] = {};
+      messages[i].msg_hdr.msg_iov = &vectors[i];
+      messages[i].msg_hdr.msg_iovlen = 1;
+    }
+    const int done = sendmmsg(descriptor(), messages.data(), static_cast<unsigned>(count), 0);
+    if (done < 0 && errno == EINTR) continue;
+    if (done < 0) return status_of(errno);
+    sent += static_cast<std::size_t>(done);
+  }
+  return IoStatus::done;
+}
+
 }  // namespace rgtp::packet

@@ -65,6 +65,10 @@ class UdpSocket {
   IoStatus send(const Train& train, std::size_t& sent);
   // To the peer that the socket is connected to.
   IoStatus send(std::span<const std::byte> datagram);
+  // The same for several, from the one of number `sent` on, by one system call for up to max_outgoing of
+  // them. What the status says, it says of the one of number `sent`.
+  IoStatus send(std::span<const std::span<const std::byte>> datagrams, std::size_t& sent);
+  static constexpr std::size_t max_outgoing = 16;
   // Whether trains are still handed to the kernel whole.
   bool sends_whole_trains() const { return sends_whole_trains_; }
 

@@ -1,98 +1,8 @@
-// Real sockets on loopback.
-#include "packet/udp_socket.h"
-
-#include <optional>
-
-#include <gtest/gtest.h>
-#include <poll.h>
-
-#include "support/datagrams.h"
+#include "packet/udp_socket_fixture.h"
 #include "support/ipv6.h"
-#include "support/pattern.h"
 
 namespace rgtp::packet {
 namespace {
-
-using Bytes = std::vector<std::byte>;
-
-// What Received was, kept.
-struct Kept {
-  Peer peer;
-  TimePoint arrived;
-  Mark mark;
-  Bytes bytes;
-};
-
-// Whether the kernel cuts and joins, or not: the same comes of it.
-class UdpSocketTest : public testing::TestWithParam<Offload> {
- protected:
-  static SocketOptions options() { return {.receive_buffer_bytes = 1 << 20, .offload = GetParam()}; }
-  static UdpSocket bound(const std::string& ip, const SocketOptions& options = UdpSocketTest::options()) {
-    auto socket = UdpSocket::bind(test::address_of(ip, 0), options);
-    EXPECT_TRUE(socket) << ip;
-    return std::move(*socket);
-  }
-  static UdpSocket connected(const std::string& ip, std::uint16_t port,
-                             const SocketOptions& options = UdpSocketTest::options()) {
-    auto socket = UdpSocket::connect(test::address_of(ip, port), options);
-    EXPECT_TRUE(socket) << ip;
-    return std::move(*socket);
-  }
-  // Until something can be read, or an error.
-  static void wait_for(const UdpSocket& socket) {
-    pollfd ready{.fd = socket.descriptor(), .events = POLLIN, .revents = 0};
-    EXPECT_EQ(poll(&ready, 1, 5000), 1);
-  }
-  std::vector<Kept> receive(UdpSocket& socket, std::size_t count) {
-    std::vector<Kept> received;
-    while (received.size() < count) {
-      wait_for(socket);
-      if (HasFailure()) break;
-      socket.receive(batch_, [&](const Received& one) {
-        received.push_back({one.peer, one.arrived, one.mark, Bytes(one.bytes.begin(), one.bytes.end())});
-      });
-    }
-    return received;
-  }
-  // Fills `train_` with `count` datagrams of `payload_bytes` each.
-  void fill_train(const Peer& peer, std::size_t count, std::size_t payload_bytes) {
-    train_.begin(peer, nullptr);
-    for (std::size_t i = 0; i < count; ++i) {
-      Train::Datagram& datagram = train_.add();
-      datagram.header.fill(static_cast<std::byte>(i));
-      const auto payload = train_.take_scratch(payload_bytes);
-      test::fill_pattern(payload, 0, i);
-      datagram.payload = payload;
-    }
-  }
-  // A question to `asked`, and that the answer comes from there.
-  void expect_answer_from(UdpSocket& server, const std::string& asked) {
-    UdpSocket client = connected(asked, server.local_address().port);
-    ASSERT_EQ(client.send(test::pattern(100)), IoStatus::done);
-    const auto questions = receive(server, 1);
-    ASSERT_EQ(questions.size(), 1U);
-    EXPECT_EQ(questions[0].bytes, test::pattern(100));
-    EXPECT_EQ(questions[0].peer.remote, client.local_address());
-    EXPECT_EQ(questions[0].peer.local.ip, test::address_of(asked).ip);
-    fill_train(questions[0].peer, 3, 200);
-    std::size_t sent = 0;
-    ASSERT_EQ(server.send(train_, sent), IoStatus::done);
-    EXPECT_EQ(sent, 3U);
-    // A connected socket takes answers from the address that it asked, and from no other.
-    const auto answers = receive(client, 3);
-    ASSERT_EQ(answers.size(), 3U);
-    for (std::size_t i = 0; i < 3; ++i) {
-      EXPECT_EQ(answers[i].peer.remote, test::address_of(asked, server.local_address().port));
-      Bytes expected(header_bytes, static_cast<std::byte>(i));
-      const auto payload = test::pattern(200, i);
-      expected.insert(expected.end(), payload.begin(), payload.end());
-      EXPECT_EQ(answers[i].bytes, expected);
-    }
-  }
-
-  ReceiveBatch batch_;
-  Train train_;
-};
 
 TEST_P(UdpSocketTest, AnswersOverIpv4) {
   UdpSocket server = bound("127.0.0.1");
@@ -135,6 +45,39 @@ TEST_P(UdpSocketTest, SendsAndReceivesTheLongestTrain) {
   const auto answers = receive(client, max_train_slices);
   ASSERT_EQ(answers.size(), max_train_slices);
   for (std::size_t i = 0; i < answers.size(); ++i) EXPECT_EQ(answers[i].bytes[0], static_cast<std::byte>(i));
+}
+
+// The receiver's kernel joins or not, whatever the sender's did.
+TEST_P(UdpSocketTest, TrainsArriveAsTheDatagramsThatTheyAre) {
+  struct Shape {
+    std::size_t count, payload_bytes, last_payload_bytes;
+  };
+  for (const Shape& shape : {Shape{64, 480, 480}, Shape{7, 8160, 8160}, Shape{45, 1426 - 32, 1426 - 32},
+                             Shape{2, 1000, 999}, Shape{9, 700, 1}, Shape{1, 8968, 8968}, Shape{5, 1200, 0}})
+    for (const Offload receiver : {Offload::automatic, Offload::off}) {
+      UdpSocket server = bound("127.0.0.1");
+      UdpSocket client = connected("127.0.0.1", server.local_address().port,
+                                   {.receive_buffer_bytes = 1 << 20, .offload = receiver});
+      fill_train({client.local_address(), {}}, shape.count, shape.payload_bytes);
+      train_.last().payload = train_.last().payload.first(shape.last_payload_bytes);
+      std::size_t sent = 0;
+      ASSERT_EQ(server.send(train_, sent), IoStatus::done);
+      EXPECT_EQ(sent, shape.count);
+      expect_train(receive(client, shape.count));
+      EXPECT_TRUE(server.sends_whole_trains() || GetParam() == Offload::off);
+    }
+}
+
+TEST_P(UdpSocketTest, SendsDatagramsOfDifferentLengthsToo) {
+  UdpSocket server = bound("127.0.0.1");
+  UdpSocket client = connected("127.0.0.1", server.local_address().port);
+  fill_train({client.local_address(), {}}, 3, 100);
+  Train::Datagram& longer = train_.add();
+  longer.header.fill(std::byte{3});
+  longer.payload = train_.take_scratch(500);
+  std::size_t sent = 0;
+  ASSERT_EQ(server.send(train_, sent), IoStatus::done);
+  expect_train(receive(client, 4));
 }
 
 TEST_P(UdpSocketTest, GoesOnWhereATrainWasInterrupted) {
@@ -229,10 +172,7 @@ TEST_P(UdpSocketTest, MovesWithItsDescriptor) {
   EXPECT_EQ(socket.descriptor(), -1);
 }
 
-INSTANTIATE_TEST_SUITE_P(Over, UdpSocketTest, testing::Values(Offload::automatic, Offload::off),
-                         [](const auto& parameter) {
-                           return parameter.param == Offload::off ? "singly" : "offload";
-                         });
+INSTANTIATE_TEST_SUITE_P(Over, UdpSocketTest, all_offloads, name_of_offload);
 
 }  // namespace
 }  // namespace rgtp::packet
