@@ -203,8 +203,6 @@ class BbrLike : public CongestionController {
     update_make_up(sample);
     std::shift_right(peaks_.begin(), peaks_.end(), 1);
     peaks_[0] = sample.in_flight;
-    std::shift_right(peaks_.begin(), peaks_.end(), 1);
-    peaks_[0] = sample.in_flight;
   }
 
   void check_growth() {
