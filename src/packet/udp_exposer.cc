@@ -131,7 +131,7 @@ void UdpExposer::read_blocked() {
                   [shared, weak = weak_from_this()] {
                     const auto self = weak.lock();
                     if (self == nullptr) return;
-                    self->engine_.handle_read_done(std::move(*shared));
+                    self->engine_.handle_read_done(self->loop_.now(), std::move(*shared));
                     self->serve();
                   });
   }
