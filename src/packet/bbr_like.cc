@@ -174,9 +174,4 @@ std::unique_ptr<CongestionController> make_bbr_like(std::uint32_t slice_bytes) {
   return std::make_unique<BbrLike>(slice_bytes);
 }
 
-std::uint64_t train_bytes_at(std::uint64_t rate, std::uint32_t slice_bytes) {
-  const std::uint64_t least = 2 * std::uint64_t{slice_bytes};
-  return std::clamp(rate / 1000, least, std::max<std::uint64_t>(least, max_train_bytes));
-}
-
 }  // namespace rgtp::packet

@@ -1,0 +1,25 @@
+#include "packet/congestion.h"
+
+#include <algorithm>
+
+#include "packet/wire.h"
+
+namespace rgtp::packet {
+
+std::unique_ptr<CongestionController> make_controller(Congestion kind, std::uint64_t fixed_rate,
+                                                      std::uint32_t slice_bytes) {
+  switch (kind) {
+    case Congestion::bbr_like: break;
+    case Congestion::cubic: return make_cubic(slice_bytes);
+    case Congestion::background: return make_background(slice_bytes);
+    case Congestion::fixed: return make_fixed_rate(slice_bytes, fixed_rate);
+  }
+  return make_bbr_like(slice_bytes);
+}
+
+std::uint64_t train_bytes_at(std::uint64_t rate, std::uint32_t slice_bytes) {
+  const std::uint64_t least = 2 * std::uint64_t{slice_bytes};
+  return std::clamp(rate / 1000, least, std::max<std::uint64_t>(least, max_train_bytes));
+}
+
+}  // namespace rgtp::packet
