@@ -41,7 +41,7 @@ void answer_a_pull(benchmark::State& state) {
   auto store = std::make_shared<core::SurfaceStore>(manifest, core::HeapRegion::make(manifest.size).value());
   for (ChunkIndex chunk{0}; chunk.value < manifest.chunk_count(); ++chunk.value) store->publish(chunk, {});
   const std::array<std::byte, 32> secret{};
-  ExposerEngine engine(secret, {});
+  ExposerEngine engine(secret, {.prefix_bytes_per_second = 0});  // time stands still here
   if (!engine.add(store, std::make_shared<core::Counters>())) return;
   CookieJar jar(secret);
   PullRequest request;
@@ -61,6 +61,27 @@ void answer_a_pull(benchmark::State& state) {
   state.SetBytesProcessed(state.iterations() * 44 * request.slice_bytes);
 }
 BENCHMARK(answer_a_pull);
+
+// A request into the full turn of 64 pullers, and the next one out.
+void push_and_serve_among_64_pullers(benchmark::State& state) {
+  RequestQueue queue(16 << 20);
+  std::vector<Request> displaced;
+  Request request;
+  request.pull.slice_bytes = 1426;
+  request.pull.run_count = 1;
+  std::uint16_t port = 0;
+  const auto push = [&] {
+    request.peer.remote.port = port++ % 64;
+    request.pull.runs[0] = {ChunkIndex{0}, 0, static_cast<std::uint16_t>(2 + port % 40)};
+    queue.push(request, displaced);
+  };
+  for (int i = 0; i < 128; ++i) push();
+  for ([[maybe_unused]] auto _ : state) {
+    push();
+    benchmark::DoNotOptimize(queue.serve());
+  }
+}
+BENCHMARK(push_and_serve_among_64_pullers);
 
 }  // namespace
 }  // namespace rgtp::packet

@@ -37,7 +37,8 @@ class RGTP_EXPORT Timer {
   virtual void disarm() = 0;
 };
 
-enum class Interest { readable, readable_and_writable };
+// Under `none` the descriptor is left alone, errors included.
+enum class Interest { none, readable, readable_and_writable };
 
 // Watches a descriptor that stays the caller's, who destroys the watch before closing it. Loop's thread only.
 class RGTP_EXPORT Watch {

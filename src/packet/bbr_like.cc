@@ -1,23 +1,37 @@
 #include <algorithm>
 #include <array>
+#include <limits>
+#include <optional>
+#include <utility>
 
 #include "packet/congestion.h"
+#include "packet/loss_model.h"
 #include "packet/wire.h"
 
 namespace rgtp::packet {
 
 namespace {
 
-constexpr double startup_gain = 2.885;  // 2 / ln 2: doubles the rate in every round trip
+constexpr double startup_gain = 2.77;  // 4 ln 2: doubles the rate in every round trip
 constexpr double window_gain = 2.0;
 constexpr std::array<double, 8> cycle_gains = {1.25, 0.75, 1, 1, 1, 1, 1, 1};
 constexpr std::uint32_t first_window_slices = 10;
 constexpr std::uint32_t min_window_slices = 4;
 constexpr std::size_t rate_rounds = 10;
 constexpr Duration min_rtt_lifetime = std::chrono::seconds(10);
+constexpr Duration least_queue = std::chrono::microseconds(500);
+constexpr Duration standing_queue = std::chrono::seconds(1);
 constexpr Duration probe_rtt_length = std::chrono::milliseconds(200);
 constexpr int rounds_without_growth = 3;
 constexpr double growth = 1.25;
+// Of what is asked for, beyond what chance loses.
+constexpr double max_excess_loss = 0.02;
+constexpr double cap_decrease = 0.7;
+constexpr std::uint64_t no_cap = std::numeric_limits<std::uint64_t>::max();
+// In a round trip: with fewer, loss counts whether a queue is seen or not, and is made up for with more.
+constexpr std::uint32_t few_slices = 8;
+constexpr std::uint32_t make_up_slices = 32;
+constexpr double max_make_up = 1.25;
 
 // The largest value of the last `rate_rounds` rounds that had one. The last of all stays until there is
 // another: while little is asked for nothing is measured, and a path that is taken to carry nothing is asked
@@ -38,6 +52,24 @@ class MaxFilter {
   std::size_t now_ = 0;
 };
 
+// The longest round trip of the last five to ten seconds.
+class LongestRtt {
+ public:
+  void update(TimePoint now, Duration rtt) {
+    if (now > began_ + min_rtt_lifetime / 2) {
+      before_ = std::exchange(longest_, Duration{});
+      began_ = now;
+    }
+    longest_ = std::max(longest_, rtt);
+  }
+  Duration max() const { return std::max(before_, longest_); }
+
+ private:
+  TimePoint began_;
+  Duration longest_{};
+  Duration before_{};
+};
+
 class BbrLike : public CongestionController {
  public:
   explicit BbrLike(std::uint32_t slice_bytes)
@@ -47,25 +79,38 @@ class BbrLike : public CongestionController {
 
   void on_arrival(const ArrivalSample& sample) override {
     const bool new_round = update_round(sample);
+    peaks_[0] = std::max(peaks_[0], sample.in_flight + sample.bytes);
     update_min_rtt(sample);
+    if (sample.rtt > Duration{}) update_queue(sample);
     // A limited sample says that the path carries at least so much.
     if (sample.delivery_rate > 0 && (!sample.limited || sample.delivery_rate > rates_.max()))
       rates_.update(sample.delivery_rate);
-    if (new_round && phase_ == Phase::startup && !sample.limited) check_growth();
+    losses_.on_arrival(sample.slices - sample.marked, pace_of(sample.phase), queue_);
+    if (sample.marked > 0) {
+      // A mark is a loss that cost nothing, and never one by chance.
+      marked_at_ = sample.now;
+      losses_.on_lost(sample.marked, sample.marked, pace_of(sample.phase), Queue::seen);
+    }
+    if (new_round) on_round(sample);
     advance(sample);
     update_window(sample);
   }
 
-  // Loss that comes without a queue says nothing about the rate that the path carries; the model reacts to
-  // what arrives.
-  void on_lost(const LossSample& /*sample*/) override {}
-  void on_loss_was_spurious(const LossSample& /*sample*/) override {}
+  void on_lost(const LossSample& sample) override {
+    losses_.on_lost(sample.slices, counted(sample), pace_of(sample.phase), queue_);
+  }
+  void on_loss_was_spurious(const LossSample& sample) override {
+    losses_.on_spurious(sample.slices, counted(sample), pace_of(sample.phase), queue_);
+    // Of what the bound was cut for nothing was lost: it is as if it had not been.
+    if (cap_before_cut_ && sample.asked_at <= cut_at_) cap_ = *std::exchange(cap_before_cut_, std::nullopt);
+  }
   void set_slice_bytes(std::uint32_t slice_bytes) override { slice_bytes_ = slice_bytes; }
 
   std::uint64_t window_bytes() const override {
     const std::uint64_t floor = std::uint64_t{min_window_slices} * slice_bytes_;
-    if (phase_ == Phase::probe_rtt) return std::max(floor, std::min(window_, bdp(0.5)));
-    return std::max(floor, window_);
+    const std::uint64_t window = std::min(window_, cap_);
+    if (phase_ == Phase::probe_rtt) return std::max(floor, std::min(window, bdp(0.5)));
+    return std::max(floor, window);
   }
 
   std::uint64_t rate() const override {
@@ -75,13 +120,31 @@ class BbrLike : public CongestionController {
       const double rtt = std::chrono::duration<double>(min_rtt_).count();
       base = std::max(base, static_cast<std::uint64_t>(first_window_slices * slice_bytes_ / rtt));
     }
-    return std::max<std::uint64_t>(1, static_cast<std::uint64_t>(static_cast<double>(base) * gain()));
+    const double rate = static_cast<double>(base) * gain() * make_up_;
+    return std::max<std::uint64_t>(1, static_cast<std::uint64_t>(rate));
   }
   std::uint64_t estimated_rate() const override { return rates_.max(); }
   Duration min_rtt() const override { return min_rtt_; }
 
+  std::uint8_t phase() const override {
+    if (phase_ == Phase::startup || phase_ == Phase::probe_rtt)
+      return static_cast<std::uint8_t>(Pace::unknown);
+    if (gain() > 1) return static_cast<std::uint8_t>(Pace::above);
+    return static_cast<std::uint8_t>(gain() < 1 ? Pace::below : Pace::level);
+  }
+
  private:
+  using Pace = LossModel::Pace;
+  using Queue = LossModel::Queue;
+  using Doubt = LossModel::Doubt;
   enum class Phase { startup, drain, probe_rate, probe_rtt };
+
+  static Pace pace_of(std::uint8_t phase) { return static_cast<Pace>(phase); }
+  // Against the rate. What was asked for before the bound was cut last has had its effect.
+  double counted(const LossSample& sample) const {
+    if (sample.asked_at <= cut_at_) return 0;
+    return sample.request ? static_cast<double>(sample.slices) / sample.train_slices : sample.slices;
+  }
 
   double gain() const {
     switch (phase_) {
@@ -107,7 +170,13 @@ class BbrLike : public CongestionController {
 
   void update_min_rtt(const ArrivalSample& sample) {
     if (sample.rtt == Duration{}) return;
-    const bool expired = sample.now > min_rtt_at_ + min_rtt_lifetime;
+    // The shortest again, where queues come and go: there is nothing to look behind.
+    if (sample.rtt <= min_rtt_ + min_rtt_ / 128 && rtts_.max() - min_rtt_ > min_rtt_ / 16)
+      min_rtt_at_ = sample.now;
+    if (!is_queued(sample.rtt, min_rtt_)) drained_at_ = sample.now;
+    // A queue that does not drain in slow phases is others', or the path has become longer.
+    const bool stands = sample.now > drained_at_ + std::max(standing_queue, 24 * sample.rtt);
+    const bool expired = stands || sample.now > min_rtt_at_ + min_rtt_lifetime;
     if (min_rtt_ != Duration{} && sample.rtt > min_rtt_ && !expired) return;
     // What is measured with a full window may be a queue: look at it with a small one first.
     if (expired && min_rtt_ != Duration{} && sample.rtt > min_rtt_ && phase_ == Phase::probe_rate) {
@@ -115,7 +184,25 @@ class BbrLike : public CongestionController {
       phase_began_ = sample.now;
     }
     min_rtt_ = sample.rtt;
-    min_rtt_at_ = sample.now;
+    min_rtt_at_ = drained_at_ = sample.now;
+  }
+
+  // The shortest round trip may have been measured behind a queue that never drains, so a queue is what lies
+  // in the upper part of those that were seen lately.
+  void update_queue(const ArrivalSample& sample) {
+    latest_rtt_ = sample.rtt;
+    rtts_.update(sample.now, sample.rtt);
+    const Duration noise = std::max<Duration>(least_queue, min_rtt_ / 64);
+    const Duration bound = min_rtt_ + std::max(noise, (rtts_.max() - min_rtt_) / 4);
+    queue_ = sample.rtt > bound ? Queue::seen : Queue::none;
+  }
+
+  void on_round(const ArrivalSample& sample) {
+    if (phase_ == Phase::startup && !sample.limited) check_growth();
+    judge_losses(sample);
+    update_make_up(sample);
+    std::shift_right(peaks_.begin(), peaks_.end(), 1);
+    peaks_[0] = sample.in_flight;
   }
 
   void check_growth() {
@@ -128,12 +215,54 @@ class BbrLike : public CongestionController {
     if (++stalled_rounds_ >= rounds_without_growth) phase_ = Phase::drain;
   }
 
+  // Loss beyond chance, together with a queue, is our own doing: what is in flight is bounded below what it
+  // was, and the bound rises again a little in every round without. A bare bound would collapse at random
+  // loss; without any a neighbour that heeds loss would starve.
+  void judge_losses(const ArrivalSample& sample) {
+    if (cap_ != no_cap) raise_cap();
+    const bool starts = phase_ == Phase::startup;
+    const bool few = !starts && bdp(1) < std::uint64_t{few_slices} * slice_bytes_;
+    const Doubt doubt = starts || wide() ? Doubt::favours_chance : Doubt::favours_rate;
+    const bool is_excess = losses_.excess(doubt) > max_excess_loss && (losses_.queue_was_seen() || few);
+    // Later on, loss that is too much already for so many slices need not wait for them.
+    if (!losses_.can_judge() && (starts || !is_excess)) return;
+    if (is_excess && (!starts || is_queued(latest_rtt_, min_rtt_))) cut(sample.now);
+    losses_.begin_judgement();
+  }
+
+  // Faster the longer nothing was lost, so that whoever was cut far too low is back soon.
+  void raise_cap() {
+    ++rounds_since_cut_;
+    cap_ += std::max<std::uint64_t>(slice_bytes_ * (8 + rounds_since_cut_) / 40, cap_ / 256);
+    if (cap_ > 2 * target_window()) cap_ = no_cap;
+  }
+
+  void cut(TimePoint now) {
+    cap_before_cut_ = cap_;
+    cut_at_ = now;
+    rounds_since_cut_ = 0;
+    const auto least = std::uint64_t{min_window_slices} * slice_bytes_;
+    const auto most = static_cast<double>(std::min(cap_, *std::ranges::max_element(peaks_)));
+    cap_ = std::max(least, static_cast<std::uint64_t>(cap_decrease * most));
+    if (phase_ == Phase::startup) phase_ = Phase::drain;
+  }
+
+  // A round trip holds enough slices to tell chance by.
+  bool wide() const { return bdp(1) >= std::uint64_t{make_up_slices} * slice_bytes_; }
+
+  // What is lost by chance is asked for beside what is to arrive: samples of the rate are short by it
+  // already, and asking at the estimate would lose the same share in every round again.
+  void update_make_up(const ArrivalSample& sample) {
+    const bool marked = marked_at_ && sample.now < *marked_at_ + min_rtt_lifetime;
+    make_up_ = wide() && !marked ? std::min(max_make_up, 1 / (1 - losses_.chance())) : 1;
+  }
+
   void advance(const ArrivalSample& sample) {
     if (phase_ == Phase::drain && sample.in_flight <= bdp(1)) {
       phase_ = Phase::probe_rate;
       cycle_ = 2;
       phase_began_ = sample.now;
-    } else if (phase_ == Phase::probe_rate && sample.now > phase_began_ + min_rtt_) {
+    } else if (phase_ == Phase::probe_rate && (sample.now > phase_began_ + min_rtt_ || is_drained(sample))) {
       cycle_ = (cycle_ + 1) % cycle_gains.size();
       phase_began_ = sample.now;
     } else if (phase_ == Phase::probe_rtt &&
@@ -144,10 +273,20 @@ class BbrLike : public CongestionController {
     }
   }
 
-  void update_window(const ArrivalSample& sample) {
+  // A slow phase has done its work.
+  bool is_drained(const ArrivalSample& sample) const {
+    return gain() < 1 && static_cast<double>(sample.in_flight) <= make_up_ * static_cast<double>(bdp(1));
+  }
+
+  std::uint64_t target_window() const {
     // Three trains beside the product: without them a fast short path measures its own small window.
     const double factor = phase_ == Phase::startup ? startup_gain : window_gain;
-    const std::uint64_t target = bdp(factor) + 3 * train_bytes_at(rates_.max(), slice_bytes_);
+    return static_cast<std::uint64_t>(make_up_ * static_cast<double>(bdp(factor))) +
+           3 * train_bytes_at(rates_.max(), slice_bytes_);
+  }
+
+  void update_window(const ArrivalSample& sample) {
+    const std::uint64_t target = target_window();
     if (phase_ == Phase::startup || window_ < target)
       window_ = phase_ == Phase::startup ? std::max(window_, std::min(window_ + sample.bytes, target))
                                          : std::min(window_ + sample.bytes, target);
@@ -165,7 +304,19 @@ class BbrLike : public CongestionController {
   int stalled_rounds_ = 0;
   Duration min_rtt_{};
   TimePoint min_rtt_at_;
+  TimePoint drained_at_;  // when no queue was seen last
   std::uint64_t window_;
+  Duration latest_rtt_{};
+  LongestRtt rtts_;
+  Queue queue_ = Queue::none;  // when last measured
+  LossModel losses_;
+  std::array<std::uint64_t, 3> peaks_{};  // of what was in flight in the last round trips, latest first
+  std::uint64_t cap_ = no_cap;
+  std::optional<std::uint64_t> cap_before_cut_;
+  TimePoint cut_at_;
+  std::uint32_t rounds_since_cut_ = 0;
+  double make_up_ = 1;
+  std::optional<TimePoint> marked_at_;
 };
 
 }  // namespace

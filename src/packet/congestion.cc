@@ -19,8 +19,14 @@ bool is_queued(Duration rtt, Duration min_rtt) {
   return min_rtt > Duration{} && rtt - min_rtt > std::max(least_queue, Duration(share));
 }
 
-std::unique_ptr<CongestionController> make_controller(Congestion /*kind*/, std::uint64_t /*fixed_rate*/,
+std::unique_ptr<CongestionController> make_controller(Congestion kind, std::uint64_t fixed_rate,
                                                       std::uint32_t slice_bytes) {
+  switch (kind) {
+    case Congestion::bbr_like: break;
+    case Congestion::cubic: return make_cubic(slice_bytes);
+    case Congestion::background: return make_background(slice_bytes);
+    case Congestion::fixed: return make_fixed_rate(slice_bytes, fixed_rate);
+  }
   return make_bbr_like(slice_bytes);
 }
 

@@ -31,6 +31,7 @@ struct LossSample {
   TimePoint asked_at = {};
   std::uint64_t bytes = 0;
   std::uint32_t slices = 0;
+  std::uint32_t train_slices = 1;  // that were asked for with them
   bool request = false;  // of a train of which nothing came, with no queue in sight: its request was lost
   std::uint64_t in_flight = 0;  // after this loss
   std::uint8_t phase = 0;       // as in ArrivalSample

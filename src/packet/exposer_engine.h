@@ -1,110 +1,76 @@
 // The exposer's half of the protocol, without socket, clock or thread: a pure function of immutable surfaces
-// and the datagrams that ask for them. It keeps nothing per puller.
+// and the datagrams that ask for them. It keeps nothing per puller but of those who wait.
 //
-//     engine.handle_datagram(now, peer, bytes);
+//     engine.handle_datagram(arrived, peer, bytes);
 //     while (engine.poll_transmit(now, train)) send(train);
-//     while (auto read = engine.poll_read()) offload(read) ... engine.handle_read_done(...);
+//     while (auto read = engine.poll_read()) offload(read) ... engine.handle_read_done(now, ...);
+//
+// All times are of one clock. A train that a socket does not take stays with the driver; what waits behind it
+// stays here, and ages.
 #pragma once
 
-#include <deque>
-#include <functional>
-#include <unordered_map>
-#include <variant>
-#include <vector>
+#include <optional>
 
-#include <rgtp/observer.h>
-#include <rgtp/store.h>
-
-#include "packet/announcement.h"
 #include "packet/cookie.h"
-#include "packet/refusal_budget.h"
-#include "packet/request_queue.h"
-#include "packet/train.h"
+#include "packet/exposed_surfaces.h"
+#include "packet/exposer_output.h"
 
 namespace rgtp::packet {
-
-struct ExposerLimits {
-  std::size_t waiting_answer_bytes = 1024 * 1024;  // what waiting requests may stand for
-  std::size_t blocked_requests = 256;              // that wait for a disk
-  std::size_t waiting_answers = 1024;              // MANIFEST, ANNOUNCE and REFUSE
-  std::size_t remembered_withdrawals = 4096;       // for which pullers are told why, not `unknown`
-  std::uint16_t slice_capacity = max_slice_bytes;  // the longest slice that the exposer's own network carries
-};
 
 class ExposerEngine {
  public:
   using Limits = ExposerLimits;
+  using BlockedRead = packet::BlockedRead;
 
   ExposerEngine(std::span<const std::byte, 32> cookie_secret, const Limits& limits);
 
   // already_exposed where the id is taken.
-  [[nodiscard]] Result<void> add(std::shared_ptr<const Store> store, std::shared_ptr<Observer> observer);
-  // Pullers are told that it was withdrawn, or that it was aborted where its store says so now.
+  [[nodiscard]] Result<void> add(std::shared_ptr<const Store> store, std::shared_ptr<Observer> observer) {
+    return surfaces_.add(std::move(store), std::move(observer));
+  }
+  // Pullers are told that it was withdrawn, or that it was aborted where its store says so now. Nothing that
+  // waits here holds its store any longer.
   void withdraw(const SurfaceId& id);
 
-  void handle_datagram(TimePoint now, const Peer& peer, std::span<const std::byte> datagram);
+  // `arrived` is when the datagram came to this host, which may be a while ago: service delay and age count
+  // from there.
+  void handle_datagram(TimePoint arrived, const Peer& peer, std::span<const std::byte> datagram);
   // The path to this peer did not take the train's datagrams: tells it to ask for shorter slices.
   void handle_too_large(TimePoint now, const Train& train);
   // Fills the next train. False where there is nothing to send now: the train then is empty and holds no
   // store.
-  [[nodiscard]] bool poll_transmit(TimePoint now, Train& train);
+  [[nodiscard]] bool poll_transmit(TimePoint now, Train& train) { return output_.poll_transmit(now, train); }
 
   // A request whose bytes are not in memory. Calling read_ahead() on a worker thread brings them there; then
-  // handle_read_done() on the engine's own puts the request back in line.
-  struct BlockedRead {
-    Request request;
-    void read_ahead() const;
-  };
-  std::optional<BlockedRead> poll_read();
-  void handle_read_done(BlockedRead read);
+  // handle_read_done() on the engine's own puts the request back in line. Its age counts from then.
+  std::optional<BlockedRead> poll_read() { return output_.poll_read(); }
+  void handle_read_done(TimePoint now, BlockedRead read);
 
-  bool has_work() const { return !answers_.empty() || !requests_.empty(); }
+  bool has_work() const { return output_.has_work(); }
 
  private:
-  struct Exposed {
-    std::shared_ptr<const Store> store;
-    std::shared_ptr<Observer> observer;
-  };
-  struct Answer {
-    Peer peer;
-    TimePoint asked;
-    std::shared_ptr<Observer> observer;
-    std::variant<ManifestAnswer, Announcement, Refuse> message;
-  };
-
-  void on_hello(TimePoint now, const Peer& peer, std::span<const std::byte> datagram);
-  void on_pull(TimePoint now, const Peer& peer, std::span<const std::byte> datagram);
-  void on_poll(TimePoint now, const Peer& peer, std::span<const std::byte> datagram);
+  void on_hello(TimePoint arrived, const Peer& peer, std::span<const std::byte> datagram);
+  void on_pull(TimePoint arrived, const Peer& peer, std::span<const std::byte> datagram);
+  void on_poll(TimePoint arrived, const Peer& peer, std::span<const std::byte> datagram);
   // The surface that a PULL or POLL is about, where cookie, check and id are right; else it was refused, or
   // dropped.
   template <class Message>
-  const Exposed* admit(TimePoint now, const Peer& peer, const Message& message,
+  const Exposed* admit(TimePoint arrived, const Peer& peer, const Message& message,
                        std::span<const std::byte> datagram);
-  void answer_hello(TimePoint now, const Peer& peer, const Hello& hello, const Exposed& exposed,
+  const Exposed* find(TimePoint arrived, const Peer& peer, const SurfaceId& id, const Refuse& echo,
+                      RefusalBudget::Validated validated);
+  void answer_hello(TimePoint arrived, const Peer& peer, const Hello& hello, const Exposed& exposed,
                     const Published& published);
-  void follow_hello(TimePoint now, const Peer& peer, const Hello& hello, const Exposed& exposed,
+  void follow_hello(TimePoint arrived, const Peer& peer, const Hello& hello, const Exposed& exposed,
                     const Published& published);
-  void enqueue(Request request);
-  void block(Request request);
-  void refuse(TimePoint now, const Peer& peer, RefusalBudget::Validated validated, Refuse refuse);
-  const Exposed* find(TimePoint now, const Peer& peer, const SurfaceId& id, std::uint64_t pull_id,
-                      std::uint32_t timestamp, RefusalBudget::Validated validated);
-  void announce(TimePoint now, const Peer& peer, const Exposed& exposed, Announcement announcement);
-  void announce_unpublished(TimePoint now, const Peer& peer, const Exposed& exposed, const PullRequest& pull);
-  void answer(Answer answer);
-  void fill_answer(TimePoint now, Train& train);
-  enum class Filled { yes, blocked, failed };
-  Filled fill(TimePoint now, Request& request, Train& train);
+  void announce(TimePoint arrived, const Peer& peer, const Exposed& exposed, Announcement announcement);
+  void announce_unpublished(TimePoint arrived, const Peer& peer, const Exposed& exposed,
+                            const PullRequest& pull);
 
-  const Limits limits_;
+  const std::uint16_t slice_capacity_;
   CookieJar cookies_;
-  RefusalBudget refusals_;
-  std::unordered_map<SurfaceId, Exposed> exposed_;
-  std::deque<std::pair<SurfaceId, Refusal>> withdrawn_;
-  std::deque<Answer> answers_;
-  RequestQueue requests_;
-  std::deque<Request> blocked_;
-  std::size_t reading_ = 0;  // handed out by poll_read()
+  ExposedSurfaces surfaces_;
+  ExposerOutput output_;
 };
 
 }  // namespace rgtp::packet

@@ -1,6 +1,7 @@
 #include "packet/loss_model.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace rgtp::packet {
 
@@ -49,11 +50,19 @@ void LossModel::on_spurious(double slices, double counted, Pace pace, Queue queu
 }
 
 double LossModel::chance() const {
-  if (calm_.all < chance_samples || below_.all < chance_samples) return 0;
+  if (calm_.all < calm_samples || below_.all < below_samples) return 0;
   return std::min(calm_.share(), below_.share());
 }
 
-double LossModel::excess() const { return std::max(0.0, recent_.share() - chance()); }
+double LossModel::excess(Doubt doubt) const {
+  const bool is_known = below_.all >= below_samples || calm_.all < calm_samples;
+  const double likely = is_known ? this->chance() : calm_.share();
+  const double chance = doubt == Doubt::favours_chance ? likely : 0;
+  // What is lost already of fewer slices is at least lost of so many.
+  const double all = std::max(recent_.all, excess_samples);
+  const double deviation = std::sqrt(chance * (1 - chance) / all);
+  return std::max(0.0, recent_.lost / all - chance - 2 * deviation);
+}
 
 void LossModel::begin_judgement() {
   recent_ = {};

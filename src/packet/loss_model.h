@@ -16,9 +16,12 @@ class LossModel {
   // Of the answers asked for: how that relates to the estimate of what the path carries.
   enum class Pace : std::uint8_t { unknown, above, level, below };
   enum class Queue : std::uint8_t { none, seen };
+  // What is assumed where too little was asked for below the estimate to know what chance loses.
+  enum class Doubt : std::uint8_t { favours_chance, favours_rate };
 
   // So many slices must have been counted for a judgement.
-  static constexpr double chance_samples = 150;
+  static constexpr double calm_samples = 150;
+  static constexpr double below_samples = 64;
   static constexpr double excess_samples = 200;
 
   void on_arrival(double slices, Pace pace, Queue queue);
@@ -29,10 +32,10 @@ class LossModel {
 
   // The share that is lost whatever the rate, 0 to 1; 0 while too little is known.
   double chance() const;
-  // The share lost since the last judgement beyond what chance explains; nothing to judge before
-  // can_judge().
+  // The share lost since the last judgement beyond what chance explains, two standard deviations of that
+  // included; nothing to judge before can_judge().
   bool can_judge() const { return recent_.all >= excess_samples; }
-  double excess() const;
+  double excess(Doubt doubt) const;
   // Whether a queue was seen with any of it.
   bool queue_was_seen() const { return queue_seen_; }
   void begin_judgement();

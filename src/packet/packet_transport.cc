@@ -41,10 +41,18 @@ class LoopState {
     drop_idle_paths();
     auto opened = UdpPath::open(options_, loop_, batch_, remote);
     if (opened) paths_.push_back(*opened);
+    if (opened) tell_of_receive_buffer(**opened);
     return opened;
   }
 
  private:
+  void tell_of_receive_buffer(const UdpPath& path) {
+    const std::uint64_t granted = path.receive_buffer() / 2;  // the kernel counts double (socket(7))
+    if (granted >= options_.receive_buffer_bytes || !options_.log || std::exchange(told_, true)) return;
+    options_.log(LogLevel::info, "the kernel grants sockets a receive buffer of " + std::to_string(granted) +
+                                     " bytes instead of " + std::to_string(options_.receive_buffer_bytes) +
+                                     ": the sysctl net.core.rmem_max raises it, for fast links");
+  }
   void drop_idle_paths() {
     std::size_t idle = 0;
     for (const auto& path : paths_) idle += path->is_idle() ? 1 : 0;
@@ -56,6 +64,7 @@ class LoopState {
   ReceiveBatch batch_;
   std::shared_ptr<UdpExposer> exposer_;
   std::vector<std::shared_ptr<UdpPath>> paths_;  // oldest first
+  bool told_ = false;                            // that the receive buffer is small
 };
 
 class UdpExposure : public Exposure {

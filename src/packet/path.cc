@@ -134,6 +134,7 @@ LossSample Path::loss_sample(TimePoint now, const AskedTrain& train, std::uint32
           .asked_at = train.asked.asked_at,
           .bytes = std::uint64_t{slices} * train.ip_bytes,
           .slices = slices,
+          .train_slices = train.slices,
           .request = train.request_lost,
           .in_flight = in_flight_,
           .phase = train.phase};

@@ -212,10 +212,6 @@ void PullerEngine::handle_unreachable(TimePoint now) {
   recovery_.limit_probe_interval(Endings::suspicion_interval);
 }
 
-void PullerEngine::handle_socket_drops(std::uint32_t datagrams) {
-  if (state_ != State::finished) observer_.on_event(event::SocketDropped{datagrams});
-}
-
 void PullerEngine::handle_timeout(TimePoint now) {
   if (state_ == State::finished) return;
   if (state_ == State::fetching) {

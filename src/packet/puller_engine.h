@@ -42,8 +42,6 @@ class PullerEngine {
 
   // `arrived`: at the socket, which may be a little before the present.
   void handle_datagram(TimePoint arrived, std::span<const std::byte> datagram, Mark mark = Mark::none);
-  // The socket had no room for so many datagrams since this was told last.
-  void handle_socket_drops(std::uint32_t datagrams);
   void handle_unreachable(TimePoint now);
   void handle_timeout(TimePoint now);
   // Writes the next datagram and returns its length; 0 where there is nothing to send now.

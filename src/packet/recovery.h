@@ -13,6 +13,7 @@
 #include <rgtp/observer.h>
 
 #include "packet/loss_detector.h"
+#include "packet/mark.h"
 #include "packet/path.h"
 #include "packet/wire.h"
 

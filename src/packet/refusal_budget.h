@@ -4,7 +4,7 @@
 
 #include <array>
 
-#include "packet/address.h"
+#include "packet/debt_table.h"
 
 namespace rgtp::packet {
 
@@ -13,10 +13,16 @@ class RefusalBudget {
   static constexpr std::uint32_t unvalidated_per_second = 1000;
   static constexpr std::uint32_t unvalidated_per_prefix = 10;
   static constexpr std::uint32_t validated_per_second = 10'000;
+  // A puller slows down once in a round trip at most: to say it more often is noise where there is none to
+  // spare.
+  static constexpr Duration between_busy = std::chrono::milliseconds(5);
 
   enum class Validated { no, yes };
   // Whether one more may go to this address now; counts it if so.
   bool take(const Address& to, Validated validated, TimePoint now);
+  // The same for REFUSE(busy), which only those with a valid cookie get: one address and port gets one in
+  // between_busy.
+  bool take_busy(const Address& to, TimePoint now);
 
  private:
   // Counts within the current second.
@@ -24,6 +30,7 @@ class RefusalBudget {
   std::uint32_t unvalidated_ = 0;
   std::uint32_t validated_ = 0;
   std::array<std::uint16_t, 4096> by_prefix_{};
+  DebtTable told_busy_{1024};  // nanoseconds
 };
 
 }  // namespace rgtp::packet

@@ -40,6 +40,8 @@ class Train {
   void clear() { begin({}, nullptr); }
   // The next datagram, to be filled; at most max_train_slices.
   Datagram& add() { return datagrams_[count_++]; }
+  // The one added last.
+  Datagram& last() { return datagrams_[count_ - 1]; }
   // Memory for payloads that do not stand in the surface's: max_train_bytes in all.
   std::span<std::byte> take_scratch(std::size_t bytes) {
     const auto taken = std::span(scratch_).subspan(used_, bytes);

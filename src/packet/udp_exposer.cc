@@ -9,7 +9,10 @@ namespace {
 
 // A kernel buffer of requests is a queue that nobody sees: it stays small and is emptied at every wake-up.
 constexpr std::uint32_t request_buffer_bytes = 256 * 1024;
-constexpr int max_batches_per_wakeup = 64;
+constexpr int max_batches_at_once = 64;
+// Looks for new requests after this many trains: a fraction of a millisecond of sending.
+constexpr int trains_at_once = 4;
+constexpr Duration longest_turn = std::chrono::milliseconds(2);
 
 std::array<std::byte, 32> random_secret() {
   std::array<std::byte, 32> secret;
@@ -29,7 +32,8 @@ Result<std::shared_ptr<UdpExposer>> UdpExposer::open(const UdpOptions& options, 
                                                      ReceiveBatch& batch) {
   const auto address = parse_bind(options.bind);
   if (!address) return fail(address.error());
-  auto socket = UdpSocket::bind(*address, request_buffer_bytes);
+  auto socket =
+      UdpSocket::bind(*address, {.receive_buffer_bytes = request_buffer_bytes, .offload = options.offload});
   if (!socket) return fail(std::move(socket).error());
   std::shared_ptr<UdpExposer> exposer(new UdpExposer(options, loop, batch, std::move(*socket)));
   if (auto started = exposer->start(); !started) return fail(std::move(started).error());
@@ -79,36 +83,45 @@ Result<void> UdpExposer::add(std::shared_ptr<const Store> store, std::shared_ptr
 }
 
 void UdpExposer::on_ready(Watch::Ready ready) {
-  if (ready.writable) watch_->set_interest(Interest::readable);
   if (ready.readable) receive();
   serve();
 }
 
 void UdpExposer::receive() {
-  const auto take = [&](const Peer& peer, std::span<const std::byte> datagram) {
-    engine_.handle_datagram(loop_.now(), peer, datagram);
+  const auto take = [&](const Received& received) {
+    engine_.handle_datagram(received.arrived, received.peer, received.bytes);
   };
-  for (int i = 0; i < max_batches_per_wakeup; ++i)
-    if (socket_.receive(batch_, take) == IoStatus::would_block) break;
+  for (int i = 0; i < max_batches_at_once; ++i) {
+    const IoStatus status = socket_.receive(batch_, take);
+    if (status == IoStatus::would_block || (status == IoStatus::done && !batch_.is_full())) break;
+  }
 }
 
 void UdpExposer::serve() {
-  send();
+  const TimePoint end = loop_.now() + longest_turn;
+  Sent sent = send_some();
+  while (sent == Sent::some && loop_.now() < end) {
+    receive();
+    sent = send_some();
+  }
+  // The socket takes more at once where it is not blocked: the watch comes back as soon as others had theirs.
+  watch_->set_interest(sent == Sent::all ? Interest::readable : Interest::readable_and_writable);
   read_blocked();
 }
 
-void UdpExposer::send() {
-  while (true) {
+UdpExposer::Sent UdpExposer::send_some() {
+  for (int trains = 0; trains < trains_at_once; ++trains) {
     if (!sending_) {
-      if (!engine_.poll_transmit(loop_.now(), train_)) return;
+      if (!engine_.poll_transmit(loop_.now(), train_)) return Sent::all;
       sending_ = true;
       sent_ = 0;
     }
     const IoStatus status = socket_.send(train_, sent_);
-    if (status == IoStatus::would_block) return watch_->set_interest(Interest::readable_and_writable);
+    if (status == IoStatus::would_block) return Sent::blocked;
     if (status == IoStatus::too_large) engine_.handle_too_large(loop_.now(), train_);
     sending_ = false;  // what failed is lost, like a datagram on its way
   }
+  return Sent::some;
 }
 
 void UdpExposer::read_blocked() {
@@ -118,7 +131,7 @@ void UdpExposer::read_blocked() {
                   [shared, weak = weak_from_this()] {
                     const auto self = weak.lock();
                     if (self == nullptr) return;
-                    self->engine_.handle_read_done(std::move(*shared));
+                    self->engine_.handle_read_done(self->loop_.now(), std::move(*shared));
                     self->serve();
                   });
   }

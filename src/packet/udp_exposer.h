@@ -31,11 +31,15 @@ class UdpExposer : public std::enable_shared_from_this<UdpExposer> {
   Result<void> start();
   void choose_host();
   void on_ready(Watch::Ready ready);
+  // Empties the kernel's buffer into the engine.
   void receive();
-  // Sends, and has read what requests wait for: after anything that may have made something to do.
+  // Sends, and has read what requests wait for: after anything that may have made something to do. In
+  // between it takes in what has arrived, so that turns are fair among all who ask; after about 2 ms it lets
+  // the loop's other work have its turn first.
   void serve();
-  // Until there is nothing more to send, or the socket takes no more.
-  void send();
+  enum class Sent { all, some, blocked };
+  // `all` there is, or `some` of it, or the socket takes no more.
+  Sent send_some();
   void read_blocked();
 
   const UdpOptions options_;

@@ -18,11 +18,24 @@ std::uint64_t random_pull_id() {
   return id;
 }
 
+SocketOptions socket_options(const UdpOptions& options) {
+  return {.receive_buffer_bytes = options.receive_buffer_bytes, .offload = options.offload};
+}
+
 Path::Options path_options(const UdpOptions& options, const UdpSocket& socket) {
   Path::Options path;
   path.ip = socket.ip_version();
-  path.mtu = options.mtu != 0 ? options.mtu : socket.path_mtu();
   path.receive_buffer = socket.receive_buffer();
+  path.congestion = options.congestion;
+  path.fixed_rate = options.fixed_rate;
+  // Loopback carries more than a datagram of ours ever has. What the kernel knows of other paths is their
+  // first link, and what an ICMP message said, which anybody can forge: it may only bound the search.
+  constexpr std::uint32_t longest = max_datagram_bytes;
+  constexpr std::uint32_t least_link = 1500;
+  const std::uint32_t known = socket.path_mtu();
+  path.mtu = known > longest ? longest : fallback_mtu;
+  path.max_mtu = std::clamp(known, least_link, longest);
+  if (options.mtu != 0) path.mtu = path.max_mtu = options.mtu;
   return path;
 }
 
@@ -30,7 +43,7 @@ Path::Options path_options(const UdpOptions& options, const UdpSocket& socket) {
 
 Result<std::shared_ptr<UdpPath>> UdpPath::open(const UdpOptions& options, EventLoop& loop,
                                                ReceiveBatch& batch, const Address& remote) {
-  auto socket = UdpSocket::connect(remote, options.receive_buffer_bytes);
+  auto socket = UdpSocket::connect(remote, socket_options(options));
   if (!socket) return fail(std::move(socket).error());
   std::shared_ptr<UdpPath> path(new UdpPath(options, loop, batch, remote, std::move(*socket)));
   if (auto watched = path->watch_socket(); !watched) return fail(std::move(watched).error());
@@ -45,6 +58,7 @@ UdpPath::UdpPath(const UdpOptions& options, EventLoop& loop, ReceiveBatch& batch
       remote_(remote),
       socket_(std::move(socket)),
       path_(path_options(options, socket_)),
+      drains_(socket_.receive_buffer()),
       timer_(loop.timer([this] { on_timer(); })) {}
 
 Result<void> UdpPath::watch_socket() {
@@ -59,82 +73,124 @@ PullerEngine* UdpPath::add(const SurfaceId& id, Sink& sink) {
   auto engine = std::make_unique<PullerEngine>(loop_.now(), options, path_, sink);
   PullerEngine* const added = engine.get();
   engines_.emplace(options.pull_id, std::move(engine));
-  turns_.push_back(added);
+  turns_.push_back({added, &sink.observer()});
   pump();
   return added;
 }
 
 void UdpPath::remove(PullerEngine* engine) {
-  std::erase(turns_, engine);
+  std::erase_if(turns_, [&](const Turn& turn) { return turn.engine == engine; });
+  if (last_heard_ == engine) last_heard_ = nullptr;
   engines_.erase(engine->pull_id());
   pump();  // there is room in the window for others now
 }
 
 void UdpPath::on_readable() {
-  const TimePoint now = loop_.now();
-  for (int i = 0; i < max_batches_per_wakeup; ++i) {
-    const IoStatus status = socket_.receive(batch_, [&](const Peer&, std::span<const std::byte> datagram) {
-      const auto prefix = parse_prefix(datagram);
-      const auto engine = prefix ? engines_.find(prefix->pull_id) : engines_.end();
-      if (engine != engines_.end()) engine->second->handle_datagram(now, datagram);
-    });
-    if (status == IoStatus::would_block) break;
-    if (status == IoStatus::refused) for_each_engine_unreachable();
-    if (status == IoStatus::failed) {
-      reconnect();
-      break;
-    }
-  }
+  drain();
   pump();
-}
-
-void UdpPath::for_each_engine_unreachable() {
-  for (PullerEngine* const engine : turns_) engine->handle_unreachable(loop_.now());
 }
 
 void UdpPath::on_timer() {
+  // Whatever the timer is for: it saves a wake-up later.
+  if (next_drain_ != TimePoint::max()) drain();
   const TimePoint now = loop_.now();
-  for (PullerEngine* const engine : turns_) engine->handle_timeout(now);
+  for (const Turn& turn : turns_) turn.engine->handle_timeout(now);
+  const auto is_silent = [](const Turn& turn) { return turn.engine->is_silent(); };
+  if (std::ranges::any_of(turns_, is_silent)) reconnect();
   pump();
 }
 
+void UdpPath::drain() {
+  DrainSchedule::Drain drained;
+  bool emptied = false;
+  for (int i = 0; i < max_batches_per_wakeup && !emptied; ++i) {
+    const IoStatus status = socket_.receive(batch_, [&](const Received& received) {
+      ++drained.datagrams;
+      drained.bytes += received.bytes.size();
+      hand_over(received);
+    });
+    if (status != IoStatus::done) on_trouble(status);
+    emptied = status == IoStatus::would_block || status == IoStatus::failed ||
+              (status == IoStatus::done && !batch_.is_full());
+    // At the highest rates what is asked for has to go on while more arrives.
+    if (!emptied) send_what_is_due();
+  }
+  tell_drops();
+  drained.now = loop_.now();
+  drained.rtt = path_.rtt().has_sample() ? path_.rtt().smoothed() : Duration{};
+  rest_for(emptied ? drains_.on_drain(drained) : Duration{});
+}
+
+void UdpPath::hand_over(const Received& received) {
+  const auto prefix = parse_prefix(received.bytes);
+  if (!prefix) return;
+  if (last_heard_ == nullptr || last_heard_->pull_id() != prefix->pull_id) {
+    const auto found = engines_.find(prefix->pull_id);
+    if (found == engines_.end()) return;
+    last_heard_ = found->second.get();
+  }
+  last_heard_->handle_datagram(received.arrived, received.bytes, received.mark);
+}
+
+void UdpPath::on_trouble(IoStatus status) {
+  if (status == IoStatus::refused)
+    for (const Turn& turn : turns_) turn.engine->handle_unreachable(loop_.now());
+  if (status == IoStatus::failed) reconnect();
+}
+
+void UdpPath::rest_for(Duration rest) {
+  const bool rests = rest > Duration{};
+  next_drain_ = rests ? loop_.now() + rest : TimePoint::max();
+  if (watch_ != nullptr) watch_->set_interest(rests ? Interest::none : Interest::readable);
+}
+
+// The socket is all pulls': so are its losses.
+void UdpPath::tell_drops() {
+  const std::uint32_t drops = socket_.drops_since_last();
+  if (drops == 0) return;
+  for (const Turn& turn : turns_) turn.observer->on_event(event::SocketDropped{drops});
+}
+
 void UdpPath::pump() {
-  std::array<std::byte, PullerEngine::max_transmit_bytes> datagram;
+  send_what_is_due();
+  arm_timer();
+}
+
+void UdpPath::send_what_is_due() {
   const TimePoint now = loop_.now();
+  const auto flush = [&] { outbox_.flush(socket_, [this](IoStatus status) { on_trouble(status); }); };
   // Fair turns: one datagram each, until a whole round had nothing to send.
   for (std::size_t nothing = 0; nothing < turns_.size();) {
     turn_ = (turn_ + 1) % turns_.size();
-    const std::size_t size = turns_[turn_]->poll_transmit(now, datagram);
+    const std::size_t size = turns_[turn_].engine->poll_transmit(now, outbox_.next());
     if (size == 0) {
       ++nothing;
       continue;
     }
     nothing = 0;
-    // What cannot be sent now counts as lost on its way, and is asked for again.
-    const IoStatus status = socket_.send(std::span(datagram).first(size));
-    if (status == IoStatus::refused) for_each_engine_unreachable();
-    if (status == IoStatus::failed) reconnect();
+    outbox_.add(size);
+    if (outbox_.is_full()) flush();
   }
-  arm_timer();
+  if (!outbox_.empty()) flush();
 }
 
-// Our own address may have changed, or the route: a fresh socket goes by what holds now.
 void UdpPath::reconnect() {
   const TimePoint now = loop_.now();
   if (now < reconnected_ + min_reconnect_interval) return;
   reconnected_ = now;
-  auto socket = UdpSocket::connect(remote_, options_.receive_buffer_bytes);
+  auto socket = UdpSocket::connect(remote_, socket_options(options_));
   if (!socket) return;
   watch_.reset();
   socket_ = std::move(*socket);
+  next_drain_ = TimePoint::max();
   if (!watch_socket() && options_.log)
     options_.log(LogLevel::error, "cannot watch a new socket: pulls from there will time out");
 }
 
 void UdpPath::arm_timer() {
   const TimePoint now = loop_.now();
-  TimePoint next = TimePoint::max();
-  for (PullerEngine* const engine : turns_) next = std::min(next, engine->poll_timeout(now));
+  TimePoint next = next_drain_;
+  for (const Turn& turn : turns_) next = std::min(next, turn.engine->poll_timeout(now));
   if (next == TimePoint::max())
     timer_->disarm();
   else

@@ -1,4 +1,5 @@
-// The puller's socket to one exposer on an event loop: drives the engines of all pulls from there.
+// The puller's socket to one exposer on an event loop: drives the engines of all pulls from there. Where
+// datagrams come at a moderate rate the socket is not watched, but emptied by a timer (DrainSchedule).
 #pragma once
 
 #include <memory>
@@ -8,6 +9,8 @@
 #include <rgtp/event_loop.h>
 #include <rgtp/transports.h>
 
+#include "packet/drain_schedule.h"
+#include "packet/outbox.h"
 #include "packet/puller_engine.h"
 #include "packet/udp_socket.h"
 
@@ -27,16 +30,31 @@ class UdpPath {
   bool is_idle() const { return engines_.empty(); }
   // Asks for what there is to ask for: after anything that changes what is wanted.
   void pump();
+  // Goes on with a new socket, at most every 250 ms: our own address may have changed, or the route, and a
+  // fresh socket goes by what holds now. After a send that failed, and where answers stay away.
+  void reconnect();
+  // As the kernel granted it (UdpSocket::receive_buffer()).
+  std::uint64_t receive_buffer() const { return socket_.receive_buffer(); }
 
  private:
   UdpPath(const UdpOptions& options, EventLoop& loop, ReceiveBatch& batch, const Address& remote,
           UdpSocket socket);
 
+  struct Turn {
+    PullerEngine* engine;
+    Observer* observer;
+  };
+
   Result<void> watch_socket();
   void on_readable();
   void on_timer();
-  void for_each_engine_unreachable();
-  void reconnect();
+  // Hands what has arrived to the engines, and asks for more. Afterwards the socket is empty, or watched.
+  void drain();
+  void hand_over(const Received& received);
+  void on_trouble(IoStatus status);
+  void rest_for(Duration rest);
+  void tell_drops();
+  void send_what_is_due();
   void arm_timer();
 
   const UdpOptions options_;
@@ -46,8 +64,12 @@ class UdpPath {
   UdpSocket socket_;
   Path path_;
   std::unordered_map<std::uint64_t, std::unique_ptr<PullerEngine>> engines_;
-  std::vector<PullerEngine*> turns_;  // the same engines, in the order of their turns
+  PullerEngine* last_heard_ = nullptr;  // whom the last datagram was for
+  std::vector<Turn> turns_;             // the same engines, in the order of their turns
   std::size_t turn_ = 0;
+  Outbox outbox_;
+  DrainSchedule drains_;
+  TimePoint next_drain_ = TimePoint::max();  // while the socket is not watched
   TimePoint reconnected_;
   std::unique_ptr<Timer> timer_;
   std::unique_ptr<Watch> watch_;  // last, so that it goes before the socket

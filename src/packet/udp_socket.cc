@@ -4,12 +4,12 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <optional>
-#include <vector>
 
 #include <fcntl.h>
+#include <netinet/udp.h>
 #include <unistd.h>
 
+#include "packet/control.h"
 #include "packet/socket_address.h"
 
 namespace rgtp::packet {
@@ -17,9 +17,8 @@ namespace rgtp::packet {
 namespace {
 
 constexpr std::uint32_t send_buffer_bytes = 256 * 1024;
-// One byte more than a datagram may have shows that it was longer.
-constexpr std::size_t buffer_bytes = max_datagram_bytes + 1;
-constexpr std::size_t control_bytes = CMSG_SPACE(sizeof(in6_pktinfo));
+// A kernel that refuses this many trains in a row, and takes their datagrams singly, is asked no more.
+constexpr int max_refused_trains = 3;
 
 bool set_option(int fd, int level, int name, int value) {
   return setsockopt(fd, level, name, &value, sizeof value) == 0;
@@ -60,63 +59,30 @@ IoStatus status_of(int error) {
   }
 }
 
-// The address that a datagram was sent to, from its control message.
-Address destination_of(msghdr& message) {
-  for (cmsghdr* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
-    if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
-      in_pktinfo info;
-      std::memcpy(&info, CMSG_DATA(c), sizeof info);
-      return from_in_addr(info.ipi_addr);
-    }
-    if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
-      in6_pktinfo info;
-      std::memcpy(&info, CMSG_DATA(c), sizeof info);
-      return from_in6_addr(info.ipi6_addr);
-    }
-  }
-  return {};
+// What a segmented send says that the kernel cannot cut here: no checksum offload, IPsec, a datagram that is
+// too long for the path (which singly is EMSGSIZE).
+bool is_refusal_to_cut(int error) { return error == EIO || error == EINVAL; }
+
+// How long these datagrams are, where the kernel can cut them from one send: at
+// least two, all equally long but the last, which may be shorter. Else 0.
+std::size_t common_bytes(std::span<const Train::Datagram> datagrams) {
+  if (datagrams.size() < 2) return 0;
+  const std::size_t bytes = datagrams.front().size();
+  const auto equal = [&](const Train::Datagram& datagram) { return datagram.size() == bytes; };
+  const bool cuttable = std::all_of(datagrams.begin(), datagrams.end() - 1, equal);
+  return cuttable && datagrams.back().size() <= bytes ? bytes : 0;
 }
 
-// Makes datagrams leave from `source`, by whatever interface routing says.
-template <class Info>
-void put_source(msghdr& message, int level, int type, const Info& info) {
-  message.msg_controllen = CMSG_SPACE(sizeof info);
-  cmsghdr* const c = CMSG_FIRSTHDR(&message);
-  c->cmsg_level = level;
-  c->cmsg_type = type;
-  c->cmsg_len = CMSG_LEN(sizeof info);
-  std::memcpy(CMSG_DATA(c), &info, sizeof info);
-}
+using Pair = std::array<iovec, 2>;
 
-void put_source(msghdr& message, int family, const Address& source) {
-  if (source.is_wildcard()) {
-    message.msg_control = nullptr;
-    message.msg_controllen = 0;
-  } else if (family == AF_INET) {
-    in_pktinfo info{};
-    info.ipi_spec_dst = to_in_addr(source);
-    put_source(message, IPPROTO_IP, IP_PKTINFO, info);
-  } else {
-    in6_pktinfo info{};
-    info.ipi6_addr = to_in6_addr(source);
-    put_source(message, IPPROTO_IPV6, IPV6_PKTINFO, info);
-  }
+Pair vectors_of(const Train::Datagram& datagram) {
+  return {iovec{const_cast<std::byte*>(datagram.header.data()), datagram.header.size()},
+          iovec{const_cast<std::byte*>(datagram.payload.data()), datagram.payload.size()}};
 }
 
 }  // namespace
 
-struct ReceiveBatch::Memory {
-  std::vector<std::byte> bytes = std::vector<std::byte>(datagrams * buffer_bytes);
-  std::array<mmsghdr, datagrams> messages{};
-  std::array<iovec, datagrams> vectors{};
-  std::array<sockaddr_storage, datagrams> senders{};
-  alignas(cmsghdr) std::array<std::array<std::byte, control_bytes>, datagrams> controls{};
-};
-
-ReceiveBatch::ReceiveBatch() : memory_(std::make_unique<Memory>()) {}
-ReceiveBatch::~ReceiveBatch() = default;
-
-Result<UdpSocket> UdpSocket::open(const Address& address, std::uint32_t receive_buffer_bytes) {
+Result<UdpSocket> UdpSocket::open(const Address& address, const SocketOptions& options) {
   const int family = address.is_v4() ? AF_INET : AF_INET6;
   core::Descriptor descriptor(socket(family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   const int fd = descriptor.get();
@@ -127,32 +93,46 @@ Result<UdpSocket> UdpSocket::open(const Address& address, std::uint32_t receive_
                         error);
   }
   // The kernel grants what net.core.rmem_max allows; what came of it is asked for with receive_buffer().
-  set_option(fd, SOL_SOCKET, SO_RCVBUF, static_cast<int>(receive_buffer_bytes));
+  set_option(fd, SOL_SOCKET, SO_RCVBUF, static_cast<int>(options.receive_buffer_bytes));
   set_option(fd, SOL_SOCKET, SO_SNDBUF, send_buffer_bytes);
   // PROBE, not DO: one forged ICMP message would otherwise stop every send.
   set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE);
   bool ok = true;
-  if (family == AF_INET) {
-    ok = set_option(fd, IPPROTO_IP, IP_PKTINFO, 1);
-  } else {
+  if (family == AF_INET6) {
     set_option(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE);
-    ok = set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0) && set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+    ok = set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
   }
   if (!ok) return socket_error("cannot set a UDP socket up", errno);
-  return UdpSocket(std::move(descriptor), family);
+  // Without these, arrival is when it was read, and drops look like losses of the path.
+  set_option(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1);
+  set_option(fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
+  UdpSocket opened(std::move(descriptor), family);
+  if (options.offload == Offload::off) return opened;
+  if (set_option(fd, IPPROTO_UDP, UDP_GRO, 1)) opened.arrivals_ = Arrivals::joined;
+  opened.sends_whole_trains_ = true;
+  return opened;
 }
 
-Result<UdpSocket> UdpSocket::bind(const Address& address, std::uint32_t receive_buffer_bytes) {
-  auto opened = open(address, receive_buffer_bytes);
+Result<UdpSocket> UdpSocket::bind(const Address& address, const SocketOptions& options) {
+  auto opened = open(address, options);
   if (!opened) return opened;
+  const int fd = opened->descriptor();
+  const bool v6 = opened->family_ == AF_INET6;
+  if (!set_option(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_RECVPKTINFO : IP_PKTINFO, 1))
+    return socket_error("cannot set a UDP socket up", errno);
+  // A dual-stack socket answers IPv4 with what IP_TOS says.
+  set_option(fd, IPPROTO_IP, IP_TOS, ecn_capable);
+  if (v6) set_option(fd, IPPROTO_IPV6, IPV6_TCLASS, ecn_capable);
   const SocketAddress to = to_socket_address(address, opened->family_);
   if (::bind(opened->descriptor(), to.get(), to.length) != 0) return bind_error(address, errno);
   return opened;
 }
 
-Result<UdpSocket> UdpSocket::connect(const Address& remote, std::uint32_t receive_buffer_bytes) {
-  auto opened = open(remote, receive_buffer_bytes);
+Result<UdpSocket> UdpSocket::connect(const Address& remote, const SocketOptions& options) {
+  auto opened = open(remote, options);
   if (!opened) return opened;
+  const bool v6 = opened->family_ == AF_INET6;
+  set_option(opened->descriptor(), v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_RECVTCLASS : IP_RECVTOS, 1);
   const SocketAddress to = to_socket_address(remote, opened->family_);
   if (::connect(opened->descriptor(), to.get(), to.length) != 0)
     return fail(Errc::unreachable, "cannot reach " + endpoint_text(remote) + ": " + std::strerror(errno) +
@@ -186,46 +166,59 @@ std::uint32_t UdpSocket::path_mtu() const {
 
 IpVersion UdpSocket::ip_version() const { return family_ == AF_INET ? IpVersion::v4 : IpVersion::v6; }
 
-IoStatus UdpSocket::receive(ReceiveBatch& batch,
-                            const std::function<void(const Peer&, std::span<const std::byte>)>& take) {
-  auto& m = *batch.memory_;
-  for (std::size_t i = 0; i < ReceiveBatch::datagrams; ++i) {
-    m.vectors[i] = {m.bytes.data() + i * buffer_bytes, buffer_bytes};
-    m.messages[i].msg_hdr = {.msg_name = &m.senders[i],
-                             .msg_namelen = sizeof m.senders[i],
-                             .msg_iov = &m.vectors[i],
-                             .msg_iovlen = 1,
-                             .msg_control = m.controls[i].data(),
-                             .msg_controllen = control_bytes,
-                             .msg_flags = 0};
-  }
-  const int count = recvmmsg(descriptor(), m.messages.data(), ReceiveBatch::datagrams, 0, nullptr);
+IoStatus UdpSocket::fill(ReceiveBatch& batch) {
+  const int count = batch.fill(descriptor(), arrivals_);
   if (count < 0) return errno == EINTR ? IoStatus::done : status_of(errno);
-  for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
-    const std::size_t length = m.messages[i].msg_len;
-    if (length > max_datagram_bytes || m.messages[i].msg_hdr.msg_namelen == 0) continue;
-    const Peer peer{from_socket_address(m.senders[i]), destination_of(m.messages[i].msg_hdr)};
-    take(peer, std::span(m.bytes).subspan(i * buffer_bytes, length));
-  }
+  if (const auto total = batch.drops()) drops_ += *total - std::exchange(drops_seen_, *total);
   return count == 0 ? IoStatus::would_block : IoStatus::done;
 }
 
 IoStatus UdpSocket::send(const Train& train, std::size_t& sent) {
+  const std::size_t segment_bytes = common_bytes(train.datagrams().subspan(sent));
+  if (!sends_whole_trains_ || segment_bytes == 0) return send_one_by_one(train, sent);
+  const IoStatus status = send_whole(train, sent, segment_bytes);
+  if (status == IoStatus::done) refused_trains_ = 0;
+  if (status != IoStatus::failed || !is_refusal_to_cut(errno)) return status;
+  const std::size_t before = sent;
+  const IoStatus singly = send_one_by_one(train, sent);
+  // What cannot be sent either way says nothing about cutting.
+  if (sent > before && ++refused_trains_ >= max_refused_trains) sends_whole_trains_ = false;
+  return singly;
+}
+
+IoStatus UdpSocket::send_whole(const Train& train, std::size_t& sent, std::size_t segment_bytes) {
   const auto datagrams = train.datagrams();
   SocketAddress to = to_socket_address(train.peer().remote, family_);
-  std::array<mmsghdr, max_train_slices> messages{};
-  std::array<std::array<iovec, 2>, max_train_slices> vectors;
-  alignas(cmsghdr) std::array<std::byte, control_bytes> control{};
+  std::array<Pair, max_train_slices> vectors;
+  std::size_t count = 0;
+  for (const Train::Datagram& datagram : datagrams.subspan(sent)) vectors[count++] = vectors_of(datagram);
+  msghdr message{};
+  message.msg_name = to.get();
+  message.msg_namelen = to.length;
+  message.msg_iov = vectors.front().data();
+  message.msg_iovlen = 2 * count;
+  SendControl control;
+  control.begin(message, family_, train.peer().local);
+  control.add_segments(message, static_cast<std::uint16_t>(segment_bytes));
+  while (sendmsg(descriptor(), &message, 0) < 0)
+    if (errno != EINTR) return status_of(errno);
+  sent = datagrams.size();
+  return IoStatus::done;
+}
+
+IoStatus UdpSocket::send_one_by_one(const Train& train, std::size_t& sent) {
+  const auto datagrams = train.datagrams();
+  SocketAddress to = to_socket_address(train.peer().remote, family_);
+  std::array<mmsghdr, max_train_slices> messages;
+  std::array<Pair, max_train_slices> vectors;
   msghdr first{};
   first.msg_name = to.get();
   first.msg_namelen = to.length;
-  first.msg_control = control.data();
-  put_source(first, family_, train.peer().local);
+  SendControl control;
+  control.begin(first, family_, train.peer().local);
   for (std::size_t i = sent; i < datagrams.size(); ++i) {
-    const Train::Datagram& datagram = datagrams[i];
-    vectors[i] = {iovec{const_cast<std::byte*>(datagram.header.data()), datagram.header.size()},
-                  iovec{const_cast<std::byte*>(datagram.payload.data()), datagram.payload.size()}};
-    messages[i].msg_hdr = first;
+    vectors[i] = vectors_of(datagrams[i]);
+    messages[i] = {.msg_hdr = first, .msg_len = 0};
     messages[i].msg_hdr.msg_iov = vectors[i].data();
     messages[i].msg_hdr.msg_iovlen = vectors[i].size();
   }
@@ -242,6 +235,26 @@ IoStatus UdpSocket::send(const Train& train, std::size_t& sent) {
 IoStatus UdpSocket::send(std::span<const std::byte> datagram) {
   while (::send(descriptor(), datagram.data(), datagram.size(), 0) < 0)
     if (errno != EINTR) return status_of(errno);
+  return IoStatus::done;
+}
+
+IoStatus UdpSocket::send(std::span<const std::span<const std::byte>> datagrams, std::size_t& sent) {
+  std::array<mmsghdr, max_outgoing> messages;
+  std::array<iovec, max_outgoing> vectors;
+  while (sent < datagrams.size()) {
+    const std::size_t count = std::min(datagrams.size() - sent, max_outgoing);
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto datagram = datagrams[sent + i];
+      vectors[i] = {const_cast<std::byte*>(datagram.data()), datagram.size()};
+      messages[i] = {};
+      messages[i].msg_hdr.msg_iov = &vectors[i];
+      messages[i].msg_hdr.msg_iovlen = 1;
+    }
+    const int done = sendmmsg(descriptor(), messages.data(), static_cast<unsigned>(count), 0);
+    if (done < 0 && errno == EINTR) continue;
+    if (done < 0) return status_of(errno);
+    sent += static_cast<std::size_t>(done);
+  }
   return IoStatus::done;
 }
 

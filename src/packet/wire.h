@@ -67,9 +67,6 @@ enum class Type : std::uint8_t {
   refuse = 7,
 };
 
-// What the IP packet that brought a datagram says of the path (ECN, RFC 3168).
-enum class Mark : std::uint8_t { none, congestion };
-
 using Cookie = std::array<std::byte, cookie_bytes>;
 
 struct Hello {

@@ -2,6 +2,19 @@
 
 namespace rgtp::transport {
 
+namespace {
+
+int events_of(Interest interest) {
+  switch (interest) {
+    case Interest::none: return 0;
+    case Interest::readable: return UV_READABLE;
+    case Interest::readable_and_writable: return UV_READABLE | UV_WRITABLE;
+  }
+  return 0;
+}
+
+}  // namespace
+
 struct UvWatch::Poll {
   uv_poll_t handle{};
   std::shared_ptr<UvState> state;
@@ -10,6 +23,10 @@ struct UvWatch::Poll {
   bool closed = false;
 
   void start() {
+    if (events == 0) {
+      uv_poll_stop(&handle);
+      return;
+    }
     uv_poll_start(&handle, events, [](uv_poll_t* polled, int status, int happened) {
       static_cast<Poll*>(polled->data)->on_event(status, happened);
     });
@@ -52,7 +69,7 @@ UvWatch::~UvWatch() {
 }
 
 void UvWatch::set_interest(Interest interest) {
-  const int events = interest == Interest::readable ? UV_READABLE : UV_READABLE | UV_WRITABLE;
+  const int events = events_of(interest);
   if (events == poll_->events) return;
   poll_->events = events;
   poll_->start();

@@ -86,6 +86,14 @@ const auto all_transports = testing::Values(
                            },
                        .unknown = unknown_network,
                        .winner = "udp"},
+    TransportUnderTest{.name = "udp_without_offload",
+                       .make =
+                           [](auto& exposer, auto& puller) {
+                             exposer = {udp_transport({.offload = Offload::off})};
+                             puller = {udp_transport({.mtu = 1500, .offload = Offload::off})};
+                           },
+                       .unknown = unknown_network,
+                       .winner = "udp"},
     // The puller's socket is connected: it takes answers from the address that it asked alone.
     TransportUnderTest{.name = "udp_wildcard",
                        .make =

@@ -42,7 +42,10 @@ class Exposer {
 
   void step(fuzz::Input& input) {
     const std::uint8_t command = input.byte();
-    switch (command % 15) {
+    switch (command % 18) {
+      case 15: return flood(input);
+      case 16: return transmit_some(input);
+      case 17: now_ += std::chrono::microseconds(input.word() % 10'000); return;
       case 12: return send_poll(input);
       case 13: return grow(input);
       case 14: return grow_to_end(input);
@@ -77,6 +80,7 @@ class Exposer {
 
   static ExposerLimits limits() {
     return {.waiting_answer_bytes = 64 * 1024,
+            .prefix_bytes_per_second = 10'000'000,
             .blocked_requests = 2,
             .waiting_answers = 8,
             .remembered_withdrawals = 1,
@@ -205,20 +209,46 @@ class Exposer {
     deliver(from, test::datagram_of(poll));
   }
 
-  void transmit() {
-    while (engine_.poll_transmit(now_, train_)) {
-      Account& to = account(train_.peer());
-      REQUIRE(!train_.datagrams().empty() && train_.datagrams().size() <= max_train_slices);
-      std::size_t length = 0;
-      for (const Train::Datagram& datagram : train_.datagrams()) {
-        length += datagram.size();
-        require_datagram(datagram);
-      }
-      REQUIRE(length <= max_train_bytes);
-      to.sent += length;
-      REQUIRE(to.had_cookie || to.sent <= to.received);
-      if (to.sent % 7 == 0) engine_.handle_too_large(now_, train_);
+  // More requests with a cookie than the list holds, of many ports and networks.
+  void flood(fuzz::Input& input) {
+    const std::uint8_t shape = input.byte();
+    PullRequest pull;
+    pull.slice_bytes = 1000;
+    pull.run_count = 1;
+    pull.id = numbered_id(shape % 2);
+    for (unsigned i = 0; i < 16U + shape % 64; ++i) {
+      const unsigned network = shape >= 128 ? i % 5 : 0;
+      const Peer from = test::peer_of("10.0." + std::to_string(network) + ".1",
+                                      static_cast<std::uint16_t>(100 + i * (shape % 7)));
+      pull.pull_id = i;
+      pull.runs[0] = {ChunkIndex{i % 2}, 0, static_cast<std::uint16_t>(1 + (i * shape) % 5)};
+      pull.cookie = cookie(from, 1);
+      deliver(from, test::datagram_of(pull));
     }
+  }
+
+  // A socket that takes a few trains.
+  void transmit_some(fuzz::Input& input) {
+    const unsigned trains = input.byte() % 8U;
+    for (unsigned i = 0; i < trains && transmit_one(); ++i) now_ += std::chrono::microseconds(input.byte());
+  }
+  void transmit() {
+    while (transmit_one()) continue;
+  }
+  bool transmit_one() {
+    if (!engine_.poll_transmit(now_, train_)) return false;
+    Account& to = account(train_.peer());
+    REQUIRE(!train_.datagrams().empty() && train_.datagrams().size() <= max_train_slices);
+    std::size_t length = 0;
+    for (const Train::Datagram& datagram : train_.datagrams()) {
+      length += datagram.size();
+      require_datagram(datagram);
+    }
+    REQUIRE(length <= max_train_bytes);
+    to.sent += length;
+    REQUIRE(to.had_cookie || to.sent <= to.received);
+    if (to.sent % 7 == 0) engine_.handle_too_large(now_, train_);
+    return true;
   }
   void require_datagram(const Train::Datagram& sent) {
     std::vector<std::byte> whole(sent.header.begin(), sent.header.end());
@@ -259,7 +289,7 @@ class Exposer {
   }
   void finish_read() {
     reading_->read_ahead();
-    engine_.handle_read_done(std::move(*reading_));
+    engine_.handle_read_done(now_, std::move(*reading_));
     reading_.reset();
     transmit();
   }

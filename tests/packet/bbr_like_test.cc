@@ -207,12 +207,5 @@ TEST_F(BbrLikeTest, LossWithoutAQueueCostsNothing) {
   EXPECT_EQ(controller_->estimated_rate(), rate);
 }
 
-TEST(TrainBytes, AreAMillisecondOfTheRate) {
-  EXPECT_EQ(train_bytes_at(12'500'000, 1500), 12'500U);
-  EXPECT_EQ(train_bytes_at(0, 1500), 3000U);
-  EXPECT_EQ(train_bytes_at(1'000'000, 1500), 3000U);
-  EXPECT_EQ(train_bytes_at(10'000'000'000, 1500), max_train_bytes);
-}
-
 }  // namespace
 }  // namespace rgtp::packet

@@ -99,7 +99,8 @@ TEST_F(ExposerLists, DropsRequestsWhoseAnswersAreTooMany) {
   for (int i = 0; i < 10; ++i) send(pull_for(store->manifest().id, {{ChunkIndex{0}, 0, 5}}));
   EXPECT_EQ(observer_->count<event::RequestOverflow>(), 7U);
   EXPECT_EQ(observer_->all<event::RequestOverflow>()[0].slices, 5U);
-  EXPECT_EQ(all_sent().size(), 15U);
+  // One REFUSE(busy), and three trains.
+  EXPECT_EQ(all_sent().size(), 1U + 15U);
   send(pull_for(store->manifest().id, {{ChunkIndex{0}, 0, 5}}));
   EXPECT_EQ(all_sent().size(), 5U);
 }
@@ -200,7 +201,7 @@ TEST_F(ExposerLists, AFileIsReadOnAnotherThreadWhileOthersAreServed) {
   EXPECT_EQ(region_->blocking_reads(), 1);
   EXPECT_TRUE(all_sent().empty());
   now_ += 3ms;
-  engine_.handle_read_done(std::move(*read));
+  engine_.handle_read_done(now_, std::move(*read));
   const auto sent = all_sent();
   ASSERT_EQ(sent.size(), 1U);
   const auto data = parse_data(sent[0].bytes);
@@ -214,7 +215,8 @@ TEST_F(ExposerLists, FewRequestsWaitForADisk) {
   expose_file();
   region_->evict();
   for (std::uint16_t slice = 0; slice < 5; ++slice) send_blocked(slice);
-  EXPECT_TRUE(all_sent().empty());
+  // One REFUSE(busy) for all that had no room.
+  EXPECT_EQ(parse_refuse(all_sent().at(0).bytes)->reason, Refusal::busy);
   EXPECT_EQ(observer_->count<event::RequestOverflow>(), 3U);
   auto first = engine_.poll_read();
   ASSERT_TRUE(first);
@@ -225,14 +227,37 @@ TEST_F(ExposerLists, FewRequestsWaitForADisk) {
   ASSERT_TRUE(second);
   EXPECT_FALSE(engine_.poll_read());
   first->read_ahead();
-  engine_.handle_read_done(std::move(*first));
+  engine_.handle_read_done(now_, std::move(*first));
   EXPECT_EQ(all_sent().size(), 1U);
-  engine_.handle_read_done(std::move(*second));
+  engine_.handle_read_done(now_, std::move(*second));
   EXPECT_EQ(all_sent().size(), 1U);
   region_->evict();
   send_blocked(0);
   EXPECT_TRUE(all_sent().empty());
   EXPECT_TRUE(engine_.poll_read());
+}
+
+TEST_F(ExposerLists, TheTimeThatAReadTookDoesNotMakeARequestOld) {
+  expose_file();
+  const auto memory = expose(10'000);
+  region_->evict();
+  send_blocked(0);
+  EXPECT_TRUE(all_sent().empty());
+  auto read = engine_.poll_read();
+  ASSERT_TRUE(read);
+  // The exposer is at work on others all the time.
+  for (int i = 0; i < 2; ++i) send(pull_for(memory->manifest().id, {{ChunkIndex{0}, 0, 1}}));
+  EXPECT_EQ(next_train().size(), 1U);
+  now_ += 4ms;
+  send(pull_for(memory->manifest().id, {{ChunkIndex{0}, 0, 1}}));
+  EXPECT_EQ(next_train().size(), 1U);
+  now_ += 4ms;
+  read->read_ahead();
+  engine_.handle_read_done(now_, std::move(*read));
+  const auto sent = all_sent();
+  EXPECT_EQ(sent.size(), 2U);
+  EXPECT_EQ(parse_data(sent.back().bytes)->service_delay, 800);
+  EXPECT_EQ(observer_->count<event::RequestOverflow>(), 0U);
 }
 
 TEST_F(ExposerLists, WithdrawalDropsWhatWaitsForADisk) {
@@ -246,7 +271,7 @@ TEST_F(ExposerLists, WithdrawalDropsWhatWaitsForADisk) {
   engine_.withdraw(file_store_->manifest().id);
   EXPECT_FALSE(engine_.poll_read());
   read->read_ahead();
-  engine_.handle_read_done(std::move(*read));
+  engine_.handle_read_done(now_, std::move(*read));
   EXPECT_TRUE(all_sent().empty());
 }
 
@@ -261,7 +286,7 @@ TEST_F(ExposerLists, ARequestThatWaitedForADiskIsNotAnsweredFromAnotherStoreOfTh
   engine_.withdraw(manifest.id);
   ASSERT_TRUE(engine_.add(test::published_store(manifest, test::pattern(10'000, 1)), observer_));
   read->read_ahead();
-  engine_.handle_read_done(std::move(*read));
+  engine_.handle_read_done(now_, std::move(*read));
   EXPECT_TRUE(all_sent().empty());
 }
 

@@ -1,5 +1,7 @@
 #include "packet/loss_model.h"
 
+#include <cmath>
+
 #include <gtest/gtest.h>
 
 namespace rgtp::packet {
@@ -7,6 +9,7 @@ namespace {
 
 using Pace = LossModel::Pace;
 using Queue = LossModel::Queue;
+using Doubt = LossModel::Doubt;
 
 class LossModelTest : public testing::Test {
  protected:
@@ -21,7 +24,7 @@ class LossModelTest : public testing::Test {
 
 TEST_F(LossModelTest, KnowsNothingToBeginWith) {
   EXPECT_EQ(model_.chance(), 0);
-  EXPECT_EQ(model_.excess(), 0);
+  EXPECT_EQ(model_.excess(Doubt::favours_rate), 0);
   EXPECT_FALSE(model_.can_judge());
   EXPECT_FALSE(model_.queue_was_seen());
 }
@@ -31,13 +34,13 @@ TEST_F(LossModelTest, LossThatDoesNotDependOnTheRateIsChance) {
   ask(1000, 0.05, Pace::level);
   ask(500, 0.05, Pace::below);
   EXPECT_NEAR(model_.chance(), 0.05, 1e-9);
-  EXPECT_NEAR(model_.excess(), 0, 1e-9);
+  EXPECT_EQ(model_.excess(Doubt::favours_chance), 0);
 }
 
 TEST_F(LossModelTest, IsNotHastyAboutChance) {
   ask(1000, 0.05, Pace::level);
   EXPECT_EQ(model_.chance(), 0) << "nothing was asked for below the estimate";
-  ask(149, 0.05, Pace::below);
+  ask(63, 0.05, Pace::below);
   EXPECT_EQ(model_.chance(), 0);
   ask(2, 0, Pace::below);
   EXPECT_GT(model_.chance(), 0.04);
@@ -49,7 +52,7 @@ TEST_F(LossModelTest, LossThatDependsOnTheRateIsNone) {
   ask(1000, 0.1, Pace::level);
   ask(500, 0, Pace::below);
   EXPECT_EQ(model_.chance(), 0);
-  EXPECT_NEAR(model_.excess(), 300.0 / 2500, 1e-9);
+  EXPECT_NEAR(model_.excess(Doubt::favours_rate), 300.0 / 2500, 1e-9);
 }
 
 TEST_F(LossModelTest, OfBothItIsTheLesserShare) {
@@ -66,7 +69,9 @@ TEST_F(LossModelTest, LossWithAQueueIsOurOwnDoing) {
   ask(1000, 0.3, Pace::below, Queue::seen);
   EXPECT_TRUE(model_.queue_was_seen());
   EXPECT_NEAR(model_.chance(), 0.05, 1e-9);
-  EXPECT_NEAR(model_.excess(), 0.25, 1e-9);
+  // Less two standard deviations of what chance loses of so many.
+  EXPECT_NEAR(model_.excess(Doubt::favours_chance), 0.25 - 2 * std::sqrt(0.05 * 0.95 / 1000), 1e-9);
+  EXPECT_NEAR(model_.excess(Doubt::favours_rate), 0.3, 1e-9);
 }
 
 TEST_F(LossModelTest, JudgesOnceEnoughWasCounted) {
@@ -74,10 +79,25 @@ TEST_F(LossModelTest, JudgesOnceEnoughWasCounted) {
   EXPECT_FALSE(model_.can_judge());
   ask(1, 0, Pace::level);
   EXPECT_TRUE(model_.can_judge());
-  EXPECT_NEAR(model_.excess(), 99.5 / 200, 1e-9);
+  EXPECT_NEAR(model_.excess(Doubt::favours_rate), 99.5 / 200, 1e-9);
   model_.begin_judgement();
   EXPECT_FALSE(model_.can_judge());
-  EXPECT_EQ(model_.excess(), 0);
+  EXPECT_EQ(model_.excess(Doubt::favours_rate), 0);
+}
+
+// In doubt it is chance that takes what is lost without a queue, as long as nobody knows better.
+TEST_F(LossModelTest, DoubtIsForWhomTheCallerSays) {
+  ask(1000, 0.1, Pace::level);
+  EXPECT_EQ(model_.excess(Doubt::favours_chance), 0);
+  EXPECT_NEAR(model_.excess(Doubt::favours_rate), 0.1, 1e-9);
+  ask(200, 0, Pace::below);
+  EXPECT_NEAR(model_.excess(Doubt::favours_chance), 100.0 / 1200, 1e-9);
+}
+
+TEST_F(LossModelTest, WhatIsTooMuchAlreadyNeedNotWaitForTheRest) {
+  ask(20, 0.5, Pace::level, Queue::seen);
+  EXPECT_FALSE(model_.can_judge());
+  EXPECT_NEAR(model_.excess(Doubt::favours_rate), 10.0 / 200, 1e-9);
 }
 
 TEST_F(LossModelTest, ALostRequestCountsOnceAgainstTheRateButWhollyAsChance) {
@@ -86,25 +106,25 @@ TEST_F(LossModelTest, ALostRequestCountsOnceAgainstTheRateButWhollyAsChance) {
     model_.on_arrival(180, Pace::below, Queue::none);
   }
   EXPECT_NEAR(model_.chance(), 0.1, 1e-9);
-  EXPECT_EQ(model_.excess(), 0);
+  EXPECT_EQ(model_.excess(Doubt::favours_chance), 0);
   // Ten of 1,810 with no chance to explain them.
   LossModel other;
   for (int i = 0; i < 10; ++i) {
     other.on_lost(20, 1, Pace::above, Queue::none);
     other.on_arrival(180, Pace::above, Queue::none);
   }
-  EXPECT_NEAR(other.excess(), 10.0 / 1810, 1e-9);
+  EXPECT_NEAR(other.excess(Doubt::favours_rate), 10.0 / 1810, 1e-9);
 }
 
 TEST_F(LossModelTest, TakesBackWhatArrivedAfterAll) {
   ask(1000, 0.05, Pace::below);
   model_.on_spurious(50, 50, Pace::below, Queue::none);
   EXPECT_EQ(model_.chance(), 0);
-  EXPECT_EQ(model_.excess(), 0);
+  EXPECT_EQ(model_.excess(Doubt::favours_rate), 0);
   // However often it is told.
   model_.on_spurious(50, 50, Pace::below, Queue::none);
   EXPECT_EQ(model_.chance(), 0);
-  EXPECT_EQ(model_.excess(), 0);
+  EXPECT_EQ(model_.excess(Doubt::favours_rate), 0);
 }
 
 TEST_F(LossModelTest, TakesBackOnlyWhatIsCounted) {

@@ -57,6 +57,26 @@ TEST_F(RefusalBudgetTest, GivesTenThousandASecondToThoseWithACookie) {
   EXPECT_EQ(take("192.0.2.1", Validated::yes, 1), 1);
 }
 
+TEST_F(RefusalBudgetTest, TellsAnAddressAndPortThatItIsBusyOnceInAWhile) {
+  const auto take_busy = [&](std::uint16_t port) {
+    return budget_.take_busy(test::address_of("192.0.2.1", port), now_);
+  };
+  EXPECT_TRUE(take_busy(1));
+  EXPECT_FALSE(take_busy(1));
+  EXPECT_TRUE(take_busy(2));
+  now_ += RefusalBudget::between_busy - 1ns;
+  EXPECT_FALSE(take_busy(1));
+  now_ += 1ns;
+  EXPECT_TRUE(take_busy(1));
+}
+
+TEST_F(RefusalBudgetTest, BusyTakesOfTheBudgetOfThoseWithACookie) {
+  EXPECT_EQ(take("192.0.2.1", Validated::yes, 10'000), 10'000);
+  EXPECT_FALSE(budget_.take_busy(test::address_of("192.0.2.1"), now_));
+  now_ += 1s;
+  EXPECT_TRUE(budget_.take_busy(test::address_of("192.0.2.1"), now_));
+}
+
 TEST_F(RefusalBudgetTest, SpreadsPrefixesOverItsTable) {
   // Prefixes that fall together share ten: few do.
   int granted = 0;

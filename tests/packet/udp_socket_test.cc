@@ -1,115 +1,31 @@
-// Real sockets on loopback.
-#include "packet/udp_socket.h"
-
-#include <optional>
-
-#include <gtest/gtest.h>
-#include <poll.h>
-
-#include "support/datagrams.h"
+#include "packet/udp_socket_fixture.h"
 #include "support/ipv6.h"
-#include "support/pattern.h"
 
 namespace rgtp::packet {
 namespace {
 
-using Bytes = std::vector<std::byte>;
-
-struct Received {
-  Peer peer;
-  Bytes bytes;
-};
-
-class UdpSocketTest : public testing::Test {
- protected:
-  static UdpSocket bound(const std::string& ip) {
-    auto socket = UdpSocket::bind(test::address_of(ip, 0), 1 << 20);
-    EXPECT_TRUE(socket) << ip;
-    return std::move(*socket);
-  }
-  static UdpSocket connected(const std::string& ip, std::uint16_t port) {
-    auto socket = UdpSocket::connect(test::address_of(ip, port), 1 << 20);
-    EXPECT_TRUE(socket) << ip;
-    return std::move(*socket);
-  }
-  // Until something can be read, or an error.
-  static void wait_for(const UdpSocket& socket) {
-    pollfd ready{.fd = socket.descriptor(), .events = POLLIN, .revents = 0};
-    EXPECT_EQ(poll(&ready, 1, 5000), 1);
-  }
-  std::vector<Received> receive(UdpSocket& socket, std::size_t count) {
-    std::vector<Received> received;
-    while (received.size() < count) {
-      wait_for(socket);
-      if (HasFailure()) break;
-      socket.receive(batch_, [&](const Peer& peer, std::span<const std::byte> bytes) {
-        received.push_back({peer, Bytes(bytes.begin(), bytes.end())});
-      });
-    }
-    return received;
-  }
-  // Fills `train_` with `count` datagrams of `payload_bytes` each.
-  void fill_train(const Peer& peer, std::size_t count, std::size_t payload_bytes) {
-    train_.begin(peer, nullptr);
-    for (std::size_t i = 0; i < count; ++i) {
-      Train::Datagram& datagram = train_.add();
-      datagram.header.fill(static_cast<std::byte>(i));
-      const auto payload = train_.take_scratch(payload_bytes);
-      test::fill_pattern(payload, 0, i);
-      datagram.payload = payload;
-    }
-  }
-  // A question to `asked`, and that the answer comes from there.
-  void expect_answer_from(UdpSocket& server, const std::string& asked) {
-    UdpSocket client = connected(asked, server.local_address().port);
-    ASSERT_EQ(client.send(test::pattern(100)), IoStatus::done);
-    const auto questions = receive(server, 1);
-    ASSERT_EQ(questions.size(), 1U);
-    EXPECT_EQ(questions[0].bytes, test::pattern(100));
-    EXPECT_EQ(questions[0].peer.remote, client.local_address());
-    EXPECT_EQ(questions[0].peer.local.ip, test::address_of(asked).ip);
-    fill_train(questions[0].peer, 3, 200);
-    std::size_t sent = 0;
-    ASSERT_EQ(server.send(train_, sent), IoStatus::done);
-    EXPECT_EQ(sent, 3U);
-    // A connected socket takes answers from the address that it asked, and from no other.
-    const auto answers = receive(client, 3);
-    ASSERT_EQ(answers.size(), 3U);
-    for (std::size_t i = 0; i < 3; ++i) {
-      EXPECT_EQ(answers[i].peer.remote, test::address_of(asked, server.local_address().port));
-      Bytes expected(header_bytes, static_cast<std::byte>(i));
-      const auto payload = test::pattern(200, i);
-      expected.insert(expected.end(), payload.begin(), payload.end());
-      EXPECT_EQ(answers[i].bytes, expected);
-    }
-  }
-
-  ReceiveBatch batch_;
-  Train train_;
-};
-
-TEST_F(UdpSocketTest, AnswersOverIpv4) {
+TEST_P(UdpSocketTest, AnswersOverIpv4) {
   UdpSocket server = bound("127.0.0.1");
   EXPECT_EQ(server.ip_version(), IpVersion::v4);
   EXPECT_NE(server.local_address().port, 0);
   expect_answer_from(server, "127.0.0.1");
 }
 
-TEST_F(UdpSocketTest, AnswersOverIpv6) {
+TEST_P(UdpSocketTest, AnswersOverIpv6) {
   if (!test::has_ipv6()) GTEST_SKIP() << "no IPv6 here";
   UdpSocket server = bound("::1");
   EXPECT_EQ(server.ip_version(), IpVersion::v6);
   expect_answer_from(server, "::1");
 }
 
-TEST_F(UdpSocketTest, AWildcardAnswersFromTheAddressThatWasAsked) {
+TEST_P(UdpSocketTest, AWildcardAnswersFromTheAddressThatWasAsked) {
   UdpSocket server = bound("0.0.0.0");
   expect_answer_from(server, "127.0.0.1");
   expect_answer_from(server, "127.0.0.2");
   expect_answer_from(server, "127.3.4.5");
 }
 
-TEST_F(UdpSocketTest, ADualStackSocketAnswersBothFromTheAddressThatWasAsked) {
+TEST_P(UdpSocketTest, ADualStackSocketAnswersBothFromTheAddressThatWasAsked) {
   if (!test::has_ipv6()) GTEST_SKIP() << "no IPv6 here";
   UdpSocket server = bound("::");
   expect_answer_from(server, "127.0.0.1");
@@ -117,7 +33,7 @@ TEST_F(UdpSocketTest, ADualStackSocketAnswersBothFromTheAddressThatWasAsked) {
   expect_answer_from(server, "::1");
 }
 
-TEST_F(UdpSocketTest, SendsAndReceivesTheLongestTrain) {
+TEST_P(UdpSocketTest, SendsAndReceivesTheLongestTrain) {
   UdpSocket server = bound("127.0.0.1");
   UdpSocket client = connected("127.0.0.1", server.local_address().port);
   ASSERT_EQ(client.send(test::pattern(1)), IoStatus::done);
@@ -131,7 +47,40 @@ TEST_F(UdpSocketTest, SendsAndReceivesTheLongestTrain) {
   for (std::size_t i = 0; i < answers.size(); ++i) EXPECT_EQ(answers[i].bytes[0], static_cast<std::byte>(i));
 }
 
-TEST_F(UdpSocketTest, GoesOnWhereATrainWasInterrupted) {
+// The receiver's kernel joins or not, whatever the sender's did.
+TEST_P(UdpSocketTest, TrainsArriveAsTheDatagramsThatTheyAre) {
+  struct Shape {
+    std::size_t count, payload_bytes, last_payload_bytes;
+  };
+  for (const Shape& shape : {Shape{64, 480, 480}, Shape{7, 8160, 8160}, Shape{45, 1426 - 32, 1426 - 32},
+                             Shape{2, 1000, 999}, Shape{9, 700, 1}, Shape{1, 8968, 8968}, Shape{5, 1200, 0}})
+    for (const Offload receiver : {Offload::automatic, Offload::off}) {
+      UdpSocket server = bound("127.0.0.1");
+      UdpSocket client = connected("127.0.0.1", server.local_address().port,
+                                   {.receive_buffer_bytes = 1 << 20, .offload = receiver});
+      fill_train({client.local_address(), {}}, shape.count, shape.payload_bytes);
+      train_.last().payload = train_.last().payload.first(shape.last_payload_bytes);
+      std::size_t sent = 0;
+      ASSERT_EQ(server.send(train_, sent), IoStatus::done);
+      EXPECT_EQ(sent, shape.count);
+      expect_train(receive(client, shape.count));
+      EXPECT_TRUE(server.sends_whole_trains() || GetParam() == Offload::off);
+    }
+}
+
+TEST_P(UdpSocketTest, SendsDatagramsOfDifferentLengthsToo) {
+  UdpSocket server = bound("127.0.0.1");
+  UdpSocket client = connected("127.0.0.1", server.local_address().port);
+  fill_train({client.local_address(), {}}, 3, 100);
+  Train::Datagram& longer = train_.add();
+  longer.header.fill(std::byte{3});
+  longer.payload = train_.take_scratch(500);
+  std::size_t sent = 0;
+  ASSERT_EQ(server.send(train_, sent), IoStatus::done);
+  expect_train(receive(client, 4));
+}
+
+TEST_P(UdpSocketTest, GoesOnWhereATrainWasInterrupted) {
   UdpSocket server = bound("127.0.0.1");
   UdpSocket client = connected("127.0.0.1", server.local_address().port);
   fill_train({client.local_address(), test::address_of("127.0.0.1")}, 5, 10);
@@ -143,7 +92,7 @@ TEST_F(UdpSocketTest, GoesOnWhereATrainWasInterrupted) {
   EXPECT_EQ(answers[0].bytes[0], std::byte{3});
 }
 
-TEST_F(UdpSocketTest, TakesTheLongestDatagramAndNoneThatIsLonger) {
+TEST_P(UdpSocketTest, TakesTheLongestDatagramAndNoneThatIsLonger) {
   UdpSocket server = bound("127.0.0.1");
   UdpSocket client = connected("127.0.0.1", server.local_address().port);
   ASSERT_EQ(client.send(test::pattern(max_datagram_bytes + 1)), IoStatus::done);
@@ -155,13 +104,12 @@ TEST_F(UdpSocketTest, TakesTheLongestDatagramAndNoneThatIsLonger) {
   EXPECT_TRUE(received[1].bytes.empty());
 }
 
-TEST_F(UdpSocketTest, ReceivesNothingWhereThereIsNothing) {
+TEST_P(UdpSocketTest, ReceivesNothingWhereThereIsNothing) {
   UdpSocket server = bound("127.0.0.1");
-  EXPECT_EQ(server.receive(batch_, [](const Peer&, std::span<const std::byte>) { ADD_FAILURE(); }),
-            IoStatus::would_block);
+  EXPECT_EQ(server.receive(batch_, [](const Received&) { ADD_FAILURE(); }), IoStatus::would_block);
 }
 
-TEST_F(UdpSocketTest, SaysThatNobodyListens) {
+TEST_P(UdpSocketTest, SaysThatNobodyListens) {
   std::uint16_t closed = 0;
   {
     const UdpSocket server = bound("127.0.0.1");
@@ -170,17 +118,16 @@ TEST_F(UdpSocketTest, SaysThatNobodyListens) {
   UdpSocket client = connected("127.0.0.1", closed);
   ASSERT_EQ(client.send(test::pattern(10)), IoStatus::done);
   wait_for(client);
-  EXPECT_EQ(client.receive(batch_, [](const Peer&, std::span<const std::byte>) { ADD_FAILURE(); }),
-            IoStatus::refused);
+  EXPECT_EQ(client.receive(batch_, [](const Received&) { ADD_FAILURE(); }), IoStatus::refused);
 }
 
-TEST_F(UdpSocketTest, SaysThatADatagramIsTooLarge) {
+TEST_P(UdpSocketTest, SaysThatADatagramIsTooLarge) {
   UdpSocket server = bound("127.0.0.1");
   UdpSocket client = connected("127.0.0.1", server.local_address().port);
   EXPECT_EQ(client.send(Bytes(65'530)), IoStatus::too_large);
 }
 
-TEST_F(UdpSocketTest, AConnectedSocketHearsOnlyItsPeer) {
+TEST_P(UdpSocketTest, AConnectedSocketHearsOnlyItsPeer) {
   UdpSocket server = bound("127.0.0.1");
   UdpSocket stranger = bound("127.0.0.1");
   UdpSocket client = connected("127.0.0.1", server.local_address().port);
@@ -192,11 +139,10 @@ TEST_F(UdpSocketTest, AConnectedSocketHearsOnlyItsPeer) {
   const auto received = receive(client, 1);
   ASSERT_EQ(received.size(), 1U);
   EXPECT_EQ(received[0].peer.remote, server.local_address());
-  EXPECT_EQ(client.receive(batch_, [](const Peer&, std::span<const std::byte>) { ADD_FAILURE(); }),
-            IoStatus::would_block);
+  EXPECT_EQ(client.receive(batch_, [](const Received&) { ADD_FAILURE(); }), IoStatus::would_block);
 }
 
-TEST_F(UdpSocketTest, KnowsWhatLoopbackCarriesAndWhatItWasGranted) {
+TEST_P(UdpSocketTest, KnowsWhatLoopbackCarriesAndWhatItWasGranted) {
   UdpSocket server = bound("127.0.0.1");
   UdpSocket client = connected("127.0.0.1", server.local_address().port);
   EXPECT_GE(client.path_mtu(), 16'384U);
@@ -204,18 +150,18 @@ TEST_F(UdpSocketTest, KnowsWhatLoopbackCarriesAndWhatItWasGranted) {
   EXPECT_GE(client.receive_buffer(), 65'536U);
 }
 
-TEST_F(UdpSocketTest, SaysWhyItCannotBind) {
+TEST_P(UdpSocketTest, SaysWhyItCannotBind) {
   const UdpSocket first = bound("127.0.0.1");
-  const auto taken = UdpSocket::bind(first.local_address(), 65536);
+  const auto taken = UdpSocket::bind(first.local_address(), options());
   ASSERT_FALSE(taken);
   EXPECT_EQ(taken.error().code, Errc::address_in_use);
-  const auto foreign = UdpSocket::bind(test::address_of("192.0.2.1", 0), 65536);
+  const auto foreign = UdpSocket::bind(test::address_of("192.0.2.1", 0), options());
   ASSERT_FALSE(foreign);
   EXPECT_EQ(foreign.error().code, Errc::invalid_argument);
   EXPECT_NE(foreign.error().text.find("192.0.2.1"), std::string::npos);
 }
 
-TEST_F(UdpSocketTest, MovesWithItsDescriptor) {
+TEST_P(UdpSocketTest, MovesWithItsDescriptor) {
   UdpSocket socket = bound("127.0.0.1");
   const int fd = socket.descriptor();
   UdpSocket other = std::move(socket);
@@ -225,6 +171,8 @@ TEST_F(UdpSocketTest, MovesWithItsDescriptor) {
   // What is left is closed. NOLINTNEXTLINE(bugprone-use-after-move, clang-analyzer-cplusplus.Move)
   EXPECT_EQ(socket.descriptor(), -1);
 }
+
+INSTANTIATE_TEST_SUITE_P(Over, UdpSocketTest, all_offloads, name_of_offload);
 
 }  // namespace
 }  // namespace rgtp::packet

@@ -34,8 +34,7 @@ TEST_F(ChangingPath, HalfOfTheRateIsFoundWithinASecond) {
   EXPECT_GE(goodput(50, 5s), 0.9);
 }
 
-// Its queue stands at 58 ms.
-TEST_F(ChangingPath, DISABLED_HalfOfTheRateLeavesNoStandingQueue) {
+TEST_F(ChangingPath, HalfOfTheRateLeavesNoStandingQueue) {
   begin({.rate = 6.25e6});
   goodput(50, 5s);
   goodput(50, 5s);

@@ -157,6 +157,40 @@ TEST(EventLoop, WatchesADescriptorForReadingAndForWriting) {
   close(fd);
 }
 
+TEST(EventLoop, LeavesADescriptorAloneWhileNothingIsOfInterest) {
+  auto loop = EventLoop::spawn().value();
+  const int fd = eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC);
+  std::atomic<int> calls = 0;
+  std::promise<void> called;
+  std::unique_ptr<Watch> watch;
+  on(*loop, [&] {
+    watch = loop->watch(fd,
+                        [&](Watch::Ready) {
+                          ++calls;
+                          watch->set_interest(Interest::none);
+                          called.set_value();
+                        })
+                .value();
+    return 0;
+  });
+  called.get_future().get();
+  std::this_thread::sleep_for(20ms);
+  EXPECT_EQ(calls, 1);  // readable as it still is
+  called = {};
+  on(*loop, [&] {
+    watch->set_interest(Interest::readable);
+    return 0;
+  });
+  called.get_future().get();
+  EXPECT_EQ(calls, 2);
+  on(*loop, [&] {
+    watch.reset();
+    return 0;
+  });
+  loop.reset();
+  close(fd);
+}
+
 TEST(EventLoop, WatchingAClosedDescriptorIsAnError) {
   auto loop = EventLoop::spawn().value();
   const int fd = eventfd(0, EFD_CLOEXEC);
