@@ -28,8 +28,8 @@ void Picker::give_back(const SliceId& slice) {
 }
 
 void Picker::rebuild() {
-  waiting_.clear();
   if (probe_) on_probe_lost();
+  waiting_.clear();
   for (const SliceId& slice : reassembly_.all_missing()) {
     // What the cursor has not reached yet comes in its turn.
     if (slice.chunk == chunk_ && slices_ > 0 && slice.slice >= slice_) continue;

@@ -350,13 +350,14 @@ std::size_t PullerEngine::write_probe(TimePoint now, std::span<std::byte> out) {
   picked_.slices.clear();
   std::uint16_t slice_bytes = 0;
   recovery_.for_each_outstanding_from_latest([&](const SliceId& slice) {
-    if (!reassembly_.is_missing(slice)) return true;
+    // A slice that may be longer than the path carries would show nothing.
+    if (!reassembly_.is_missing(slice) || picker_.is_probing(slice)) return true;
     if (slice_bytes == 0) slice_bytes = reassembly_.slice_bytes_of(slice.chunk);
     if (slice_bytes == reassembly_.slice_bytes_of(slice.chunk)) picked_.slices.push_back(slice);
     return picked_.slices.size() < probe_slices;
   });
   if (picked_.slices.empty()) {
-    recovery_.give_up();  // all that they asked for has come by other asks, or is cut anew
+    ask_from_scratch();  // all that they asked for has come by other asks, or is cut anew
     return 0;
   }
   observer_.on_event(event::ProbeTimeout{recovery_.probes_in_a_row()});

@@ -215,6 +215,100 @@ TEST_F(PathTest, WaitsForAllThatIsInFlightBeforeItsAnswer) {
   EXPECT_LE(path_->answer_time() - path_->rtt().probe_timeout(), 1s);
 }
 
+// 25 MB/s and 50 ms hold 1.25 MB, a buffer of 100 KB: the rate must double in every round trip all the same.
+TEST_F(PathTest, StartUpDoesNotEndAtTheReceiveBuffer) {
+  make(100'000);
+  feed(25'000'000, 50ms, 1s);
+  EXPECT_GE(path_->controller().estimated_rate(), 20'000'000U);
+}
+
+TEST_F(PathTest, AsksSlowerWhereTheExposerIsBehind) {
+  feed(10'000'000, 20ms, 2s);
+  const double before = static_cast<double>(path_->rate());
+  path_->on_busy(now_);
+  EXPECT_NEAR(static_cast<double>(path_->rate()) / before, ServicePressure::decrease, 0.001);
+  EXPECT_FALSE(path_->requests_may_be_lost());
+}
+
+TEST_F(PathTest, AsksSlowerWhereRequestsWait) {
+  feed(10'000'000, 20ms, 2s);
+  for (int round = 0; round < 20; ++round) {
+    const AskedTrain train = path_->on_ask(now_, 1, slice_bytes);
+    now_ += 30ms;
+    path_->on_arrival(train, {.now = now_, .slices = 1, .rtt = 20ms, .service_delay = 10ms});
+  }
+  EXPECT_LE(path_->rate(), path_->controller().rate() / 4);
+  EXPECT_GE(path_->rate(), path_->controller().rate() / 65);
+}
+
+TEST_F(PathTest, KnowsThatAQueueIsSeen) {
+  const auto measure = [this](Duration rtt) {
+    const AskedTrain train = path_->on_ask(now_, 1, slice_bytes);
+    path_->on_arrival(train, {.now = now_ + rtt, .slices = 1, .rtt = rtt});
+  };
+  EXPECT_FALSE(path_->queue_is_seen());
+  measure(40ms);
+  EXPECT_TRUE(path_->requests_may_be_lost());
+  measure(45ms);
+  EXPECT_FALSE(path_->queue_is_seen());
+  measure(47ms);
+  EXPECT_TRUE(path_->queue_is_seen());
+  EXPECT_FALSE(path_->requests_may_be_lost());
+  measure(41ms);
+  EXPECT_TRUE(path_->requests_may_be_lost());
+}
+
+TEST_F(PathTest, KnowsHowLongAByteTakes) {
+  EXPECT_EQ(path_->ns_per_byte(), 0);
+  feed(10'000'000, 20ms, 2s);
+  EXPECT_NEAR(path_->ns_per_byte(), 100, 10);
+}
+
+class PathMtu : public PathTest {
+ protected:
+  PathMtu() { path_.emplace(Path::Options{.mtu = 1200, .max_mtu = 1500}); }
+};
+
+TEST_F(PathMtu, RaisesItsSlicesOnceAProbeArrives) {
+  EXPECT_EQ(path_->slice_capacity(), 1140);
+  const auto first_window = path_->window_bytes();
+  ASSERT_EQ(path_->mtu_probe(now_), 1440);
+  path_->on_mtu_probe();
+  EXPECT_FALSE(path_->mtu_probe(now_));
+  path_->on_mtu_probe_arrived(now_);
+  EXPECT_EQ(path_->slice_capacity(), 1440);
+  EXPECT_EQ(path_->mtu(), 1500U);
+  EXPECT_GE(path_->window_bytes(), first_window);
+}
+
+TEST_F(PathMtu, GoesToTheNextLowerSizeAfterThreeLostProbes) {
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(path_->mtu_probe(now_), 1440);
+    path_->on_mtu_probe();
+    path_->on_mtu_probe_lost(now_);
+  }
+  EXPECT_EQ(path_->mtu_probe(now_), 1432);
+}
+
+TEST_F(PathMtu, FallsToWhatEveryPathCarriesInABlackHole) {
+  path_->on_mtu_probe();
+  path_->on_mtu_probe_arrived(now_);
+  path_->on_black_hole(now_);
+  EXPECT_EQ(path_->mtu(), fallback_mtu);
+  EXPECT_EQ(path_->slice_capacity(), 1140);
+  EXPECT_FALSE(path_->mtu_probe(now_));
+  EXPECT_EQ(path_->mtu_probe(now_ + 1s), 1440);
+}
+
+TEST_F(PathMtu, SearchesForNoMoreThanTheExposersNetworkCarries) {
+  path_->limit_slice_capacity(1300);
+  EXPECT_EQ(path_->slice_capacity(), 1140);
+  EXPECT_EQ(path_->mtu_probe(now_), 1300);
+  path_->limit_slice_capacity(1100);
+  EXPECT_EQ(path_->slice_capacity(), 1100);
+  EXPECT_FALSE(path_->mtu_probe(now_ + 1h));
+}
+
 TEST_F(PathTest, ACookieIsRenewedAtHalfItsLifeAndThenDies) {
   EXPECT_EQ(path_->cookie(now_), Cookie{});
   EXPECT_LE(path_->cookie_renewal(), now_);

@@ -222,5 +222,99 @@ TEST_F(PickerTest, CuttingAnewLeavesWhatIsThere) {
   EXPECT_EQ(all[4], slice(2, 0));
 }
 
+// Slices of a path that is taken to carry more: two a chunk.
+constexpr std::uint16_t longer = 2056;
+
+TEST_F(PickerTest, ProbesWithAChunkThatIsNotBegun) {
+  EXPECT_EQ(picker_.begin_probe(longer), slice(0, 0));
+  EXPECT_TRUE(picker_.is_probing(slice(0, 0)));
+  EXPECT_FALSE(picker_.is_probing(slice(0, 1)));
+  EXPECT_EQ(reassembly_.slice_bytes_of(ChunkIndex{0}), longer);
+  // The rest of it waits, and other chunks do not wait for it.
+  EXPECT_EQ(picker_.next_slice_bytes(), 1371);
+  EXPECT_EQ(pick(2), (Slices{slice(1, 0), slice(1, 1)}));
+}
+
+TEST_F(PickerTest, DoesNotProbeWithTheLastChunksThatAreWanted) {
+  sink_.want({ChunkIndex{0}, ChunkIndex{4}});
+  EXPECT_FALSE(picker_.begin_probe(longer));
+  sink_.want({ChunkIndex{0}, ChunkIndex{5}});
+  pick(1);
+  EXPECT_FALSE(picker_.begin_probe(longer));
+  EXPECT_EQ(pick(100).size(), 14U);
+  EXPECT_FALSE(picker_.begin_probe(longer));
+}
+
+TEST_F(PickerTest, TakesTheRestOfAProbeThatArrived) {
+  picker_.begin_probe(longer);
+  pick(2);
+  picker_.set_slice_bytes(longer);
+  picker_.on_probe_arrived(slice(0, 0));
+  EXPECT_FALSE(picker_.is_probing(slice(0, 0)));
+  EXPECT_EQ(picker_.next_slice_bytes(), longer);
+  EXPECT_EQ(pick(100), Slices{slice(0, 1)});
+  EXPECT_EQ(again_, 0U);
+}
+
+TEST_F(PickerTest, CutsAProbeThatIsLostLikeOthers) {
+  picker_.begin_probe(longer);
+  pick(2);
+  picker_.give_back(slice(0, 0));
+  EXPECT_EQ(reassembly_.slice_bytes_of(ChunkIndex{0}), 1371);
+  EXPECT_EQ(pick(4), (Slices{slice(0, 0), slice(0, 1), slice(0, 2), slice(1, 2)}));
+  EXPECT_EQ(again_, 0U);
+  // From now on it is a chunk like others.
+  picker_.give_back(slice(0, 0));
+  EXPECT_EQ(pick(1), Slices{slice(0, 0)});
+  EXPECT_EQ(again_, 1U);
+}
+
+TEST_F(PickerTest, AProbeThatIsLostBehindTheEndIsNothing) {
+  picker_.begin_probe(longer);
+  reassembly_.finish(ChunkIndex{0});
+  picker_.give_back(slice(0, 0));
+  EXPECT_EQ(pick(1), Slices{slice(1, 0)});
+}
+
+TEST_F(PickerTest, RebuildsAProbeOnce) {
+  picker_.begin_probe(longer);
+  EXPECT_EQ(pick(1), Slices{slice(1, 0)});
+  picker_.rebuild();
+  EXPECT_EQ(pick(6), (Slices{slice(0, 0), slice(0, 1), slice(0, 2), slice(1, 0), slice(1, 1), slice(1, 2)}));
+}
+
+TEST_F(PickerTest, CutsAProbeAnewOnce) {
+  picker_.begin_probe(longer);
+  EXPECT_EQ(pick(3), (Slices{slice(1, 0), slice(1, 1), slice(1, 2)}));
+  picker_.cut_anew(1371);
+  EXPECT_FALSE(picker_.is_probing(slice(0, 0)));
+  // What was cut like this before keeps what it has.
+  receive(slice(1, 1));
+  EXPECT_EQ(pick(6), (Slices{slice(0, 0), slice(0, 1), slice(0, 2), slice(1, 0), slice(1, 2), slice(2, 0)}));
+}
+
+TEST_F(PickerTest, AChunkKeepsTheSlicesThatItWasBegunWith) {
+  pick(2);
+  picker_.set_slice_bytes(longer);
+  EXPECT_EQ(picker_.next_slice_bytes(), 1371);
+  // All that is picked at once is equally long.
+  EXPECT_EQ(pick(100), Slices{slice(0, 2)});
+  EXPECT_EQ(picker_.next_slice_bytes(), longer);
+  EXPECT_EQ(pick(3), (Slices{slice(1, 0), slice(1, 1), slice(2, 0)}));
+  picker_.give_back(slice(1, 1));
+  picker_.give_back(slice(0, 1));
+  EXPECT_EQ(pick(100), Slices{slice(1, 1)});
+  EXPECT_EQ(pick(100), Slices{slice(0, 1)});
+  EXPECT_EQ(pick(1), Slices{slice(2, 1)});
+}
+
+// Data is placed whatever was asked for: a chunk may be there before the cursor is through with it.
+TEST_F(PickerTest, LeavesAChunkThatIsThereAlready) {
+  EXPECT_EQ(pick(1), Slices{slice(0, 0)});
+  reassembly_.finish(ChunkIndex{0});
+  EXPECT_EQ(picker_.next_slice_bytes(), 1371);
+  EXPECT_EQ(pick(2), (Slices{slice(1, 0), slice(1, 1)}));
+}
+
 }  // namespace
 }  // namespace rgtp::packet

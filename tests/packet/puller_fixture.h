@@ -1,6 +1,8 @@
 // A puller's engine that is driven by hand-made answers.
 #pragma once
 
+#include <deque>
+
 #include <gtest/gtest.h>
 
 #include "packet/puller_engine.h"
@@ -19,8 +21,8 @@ class PullerFixture : public testing::Test {
   static constexpr std::uint64_t pull_id = 0x1234;
   static constexpr Duration round_trip = std::chrono::milliseconds(20);
 
-  explicit PullerFixture(std::uint64_t size = 100'000, std::uint32_t mtu = 1500)
-      : path_(Path::Options{IpVersion::v4, mtu, 212'992}),
+  explicit PullerFixture(std::uint64_t size = 100'000, std::uint32_t mtu = 1500, std::uint32_t max_mtu = 0)
+      : path_(Path::Options{.mtu = mtu, .max_mtu = max_mtu}),
         surface_(test::pattern(size)),
         store_(test::published_store(test::manifest_of(size, 4096), surface_)) {
     begin();
@@ -130,6 +132,21 @@ class PullerFixture : public testing::Test {
     for (const auto& [ask, slice] : asks_of(pull)) receive_bytes(data_for(ask, slice, pull.slice_bytes));
     settle();
   }
+  // Answers `round_trip` after it asks, for so long or until all is there, as a path without limits would;
+  // those requests alone for which `arrives` says so.
+  template <class Arrives>
+  void run(Duration length, Arrives arrives) {
+    for (const TimePoint end = now_ + length; now_ < end && !sink_.is_complete() && sink_.ends() == 0;) {
+      for (const PullRequest& pull : pulls_sent())
+        if (arrives(pull)) on_the_way_.emplace_back(now_ + round_trip, pull);
+      TimePoint next = std::min(end, engine_->poll_timeout(now_));
+      if (!on_the_way_.empty()) next = std::min(next, on_the_way_.front().first);
+      now_ = std::max(now_ + std::chrono::microseconds(1), next);
+      for (; !on_the_way_.empty() && on_the_way_.front().first <= now_; on_the_way_.pop_front())
+        serve(on_the_way_.front().second);
+      engine_->handle_timeout(now_);
+    }
+  }
   // Asks and serves, a round trip apart, until all is there.
   void fetch_all() {
     for (int round = 0; round < 1000 && !sink_.is_complete() && sink_.ends() == 0; ++round) {
@@ -153,6 +170,7 @@ class PullerFixture : public testing::Test {
   test::MemorySink sink_;
   std::optional<PullerEngine> engine_;
   std::vector<PullRequest> unanswered_;
+  std::deque<std::pair<TimePoint, PullRequest>> on_the_way_;
 };
 
 }  // namespace rgtp::packet

@@ -206,5 +206,77 @@ TEST(Reassembly, AgreesWithANaiveModel) {
   }
 }
 
+TEST(Reassembly, CutsAChunkAnewInItsPlace) {
+  Target target(4096, 16, 1371);
+  Reassembly reassembly;
+  begin(reassembly, target);
+  EXPECT_EQ(reassembly.slice_bytes_of(chunk), 1371);
+  reassembly.receive(slice_number(0), test::pattern(1371, 99));
+  reassembly.receive(slice_number(2), target.payload(2));
+  reassembly.cut_anew(chunk, 4, 1028);
+  EXPECT_EQ(reassembly.slice_bytes_of(chunk), 1028);
+  EXPECT_EQ(reassembly.missing_of(chunk).size(), 4U);
+  // What was cut otherwise fits no more.
+  EXPECT_EQ(reassembly.receive(slice_number(1), target.payload(1)), Outcome::not_begun);
+  Target shorter(4096, 16, 1028);
+  for (std::uint32_t slice = 0; slice < 3; ++slice)
+    EXPECT_EQ(reassembly.receive(slice_number(slice), shorter.payload(slice)), Outcome::placed);
+  EXPECT_EQ(reassembly.receive(slice_number(3), shorter.payload(3)), Outcome::chunk_filled);
+  EXPECT_TRUE(target.is_right());
+  EXPECT_TRUE(target.is_untouched_around());
+}
+
+TEST(Reassembly, CuttingAnewForgetsNoFailures) {
+  Target target(4096, 16, 1371);
+  Reassembly reassembly;
+  begin(reassembly, target);
+  EXPECT_EQ(reassembly.start_over(chunk), 1U);
+  reassembly.cut_anew(chunk, 4, 1028);
+  EXPECT_EQ(reassembly.start_over(chunk), 2U);
+}
+
+TEST(Reassembly, KnowsWhichChunksAreCutLonger) {
+  Target target(4096, 16, 1371);
+  Reassembly reassembly;
+  EXPECT_TRUE(reassembly.cut_longer_than(0).empty());
+  reassembly.begin(ChunkIndex{900}, target.placement(), 3, 1371);
+  reassembly.begin(ChunkIndex{5}, target.placement(), 4, 1028);
+  reassembly.begin(ChunkIndex{3}, target.placement(), 2, 2056);
+  EXPECT_EQ(reassembly.cut_longer_than(1027), (std::vector{ChunkIndex{3}, ChunkIndex{5}, ChunkIndex{900}}));
+  EXPECT_EQ(reassembly.cut_longer_than(1028), (std::vector{ChunkIndex{3}, ChunkIndex{900}}));
+  EXPECT_TRUE(reassembly.cut_longer_than(2056).empty());
+}
+
+TEST(Reassembly, KnowsHowAChunkIsCut) {
+  Target target(4096, 16, 1371);
+  Reassembly reassembly;
+  EXPECT_EQ(reassembly.slice_bytes_of(chunk), 0);
+  begin(reassembly, target);
+  EXPECT_EQ(reassembly.slice_bytes_of(chunk), 1371);
+  EXPECT_EQ(reassembly.slice_bytes_of(ChunkIndex{8}), 0);
+  reassembly.finish(chunk);
+  EXPECT_EQ(reassembly.slice_bytes_of(chunk), 0);
+}
+
+// It remembers the chunk that was looked for last.
+TEST(Reassembly, AChunkThatIsBegunAgainIsAnother) {
+  Target first(4096, 16, 1371), second(4096, 16, 2056), other(4096, 16, 1371);
+  Reassembly reassembly;
+  begin(reassembly, first);
+  reassembly.receive(slice_number(0), first.payload(0));
+  reassembly.finish(chunk);
+  EXPECT_FALSE(reassembly.is_missing(slice_number(1)));
+  begin(reassembly, second);
+  EXPECT_TRUE(reassembly.is_missing(slice_number(0)));
+  reassembly.receive(slice_number(0), second.payload(0));
+  // Many others come and go in between.
+  for (std::uint32_t i = 100; i < 1100; ++i) reassembly.begin(ChunkIndex{i}, other.placement(), 3, 1371);
+  for (std::uint32_t i = 100; i < 1100; ++i) reassembly.finish(ChunkIndex{i});
+  EXPECT_EQ(reassembly.receive(slice_number(1), second.payload(1)), Outcome::chunk_filled);
+  EXPECT_TRUE(second.is_right());
+  reassembly.finish_from(chunk);
+  EXPECT_EQ(reassembly.receive(slice_number(1), second.payload(1)), Outcome::not_begun);
+}
+
 }  // namespace
 }  // namespace rgtp::packet

@@ -160,6 +160,22 @@ TEST_F(RecoveryTest, FindsWhatIsLost) {
   EXPECT_FALSE(recovery_->deadline());
 }
 
+// On a path of 40 slices in 20 ms a train of as many takes as long again as its first slice.
+TEST_F(RecoveryTest, WaitsForTheWholeOfALongTrain) {
+  measure(round_trip);
+  const TimePoint asked = now_;
+  const std::uint64_t first = ask(40);
+  const std::uint64_t next = ask(1);
+  now_ += round_trip;
+  for (std::uint64_t number = first; number < first + 38; ++number) arrive(number);
+  arrive(next);
+  settle();
+  now_ = asked + round_trip * 9 / 8 + 10ms;
+  EXPECT_TRUE(settle().empty());
+  now_ = asked + round_trip * 9 / 8 + 22ms;
+  EXPECT_EQ(settle(), slices(first + 38, 2));
+}
+
 TEST_F(RecoveryTest, ALongTrainThatIsMissingWholeWasALostRequest) {
   EXPECT_EQ(lose_train(8), slices(0, 8));
   EXPECT_EQ(slices_told<event::RequestLost>(), 8U);
