@@ -69,8 +69,7 @@ void add_expose_command(CLI::App& app, Run& chosen) {
                    "ADDRESS:PORT or [IPV6]:PORT to listen on;\n0.0.0.0:0 for every interface")
       ->capture_default_str();
   command->add_option("--advertise", arguments->udp.advertise, "host to name in locators");
-  command->add_option("--mtu", arguments->udp.mtu, "largest IP packet to send, in bytes")
-      ->check(CLI::Range(576, 9000));
+  add_packet_options(*command, arguments->udp, "send");
   add_route_option(*command, arguments->route);
   command->add_option("--local", arguments->local_name,
                       "name under which this user's processes on this\n"

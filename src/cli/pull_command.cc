@@ -2,6 +2,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 #include <memory>
 
 #include <fmt/format.h>
@@ -31,7 +32,7 @@ struct PullArguments {
   std::string route = "auto";
   std::vector<std::string> trusted;
   double timeout_s = 10;
-  std::uint32_t mtu = 0;
+  UdpOptions udp;
   bool verbose = false;
 };
 
@@ -54,17 +55,23 @@ std::optional<Result<Locator>> read_locator(const std::string& argument, Signals
   return Locator::parse(text);
 }
 
+double milliseconds(Duration duration) { return std::chrono::duration<double, std::milli>(duration).count(); }
+
 void print_stats(const Pull& pull) {
   const Stats s = pull.stats();
   for (const std::string& reason : s.routes_not_taken) say(fmt::format("not taken: {}\n", reason));
   say(fmt::format(
       "route {}, {} bytes, {} of them verified, {} chunks\n"
-      "{} slices asked for, {} of them again, {} lost, {} of these too early, {} duplicates, {} probes\n"
-      "{} datagrams received, {} dropped; round trip {:.3f} ms, first chunk after {:.3f} ms\n",
+      "{} slices asked for, {} of them again, {} lost and {} requests, {} too early, {} marked, {} "
+      "duplicates,"
+      " {} probes\n"
+      "{} datagrams received in {} batches, {} dropped and {} by the socket; MTU {}\n"
+      "round trip {:.3f} ms and {:.3f} at the exposer, {}/s, window {}, first chunk after {:.3f} ms\n",
       pull.transport(), s.bytes, s.verified_bytes, s.chunks, s.slices_asked, s.slices_asked_again,
-      s.slices_lost, s.spurious_losses, s.duplicates, s.probe_timeouts, s.datagrams_received,
-      s.datagrams_dropped, std::chrono::duration<double, std::milli>(s.rtt).count(),
-      std::chrono::duration<double, std::milli>(s.time_to_first_chunk).count()));
+      s.slices_lost, s.requests_lost, s.spurious_losses, s.marked, s.duplicates, s.probe_timeouts,
+      s.datagrams_received, s.receive_batches, s.datagrams_dropped, s.socket_drops, s.mtu,
+      milliseconds(s.rtt), milliseconds(s.service_delay), human_bytes(static_cast<double>(s.rate)),
+      human_bytes(static_cast<double>(s.window_bytes)), milliseconds(s.time_to_first_chunk)));
 }
 
 // CLI::Range takes what is neither below nor above it.
@@ -90,7 +97,10 @@ class PullRun {
       if (!user) return report({Errc::invalid_argument, "there is no user called '" + name + "' to trust"});
       memory.trust.push_back(*user);
     }
-    const UdpOptions udp{.mtu = arguments_.mtu, .idle_timeout = timeout, .log = log};
+    UdpOptions udp = arguments_.udp;
+    udp.idle_timeout = timeout;
+    udp.log = log;
+    if (udp.fixed_rate > 0) udp.congestion = Congestion::fixed;
     auto puller = Puller::open({.transports = transports_for(arguments_.route, memory, udp), .log = log});
     if (!puller) return report(puller.error());
     if (arguments_.output == "-") return pull_to_stdout(*puller, **locator);
@@ -162,9 +172,21 @@ void add_pull_command(CLI::App& app, Run& chosen) {
   command->add_option("--timeout", arguments->timeout_s, "give up after so many seconds of silence")
       ->check(CLI::Range(0.1, 86400.0))
       ->check(refuse_nan)
-      ->capture_default_str();
-  command->add_option("--mtu", arguments->mtu, "largest IP packet to ask for, in bytes")
-      ->check(CLI::Range(576, 9000));
+      ->option_text("SECONDS [10]");
+  add_packet_options(*command, arguments->udp, "ask for");
+  static const std::map<std::string, Congestion> controllers = {
+      {"bbr", Congestion::bbr_like}, {"cubic", Congestion::cubic}, {"background", Congestion::background}};
+  CLI::Option* const controller = command
+                                      ->add_option("--congestion", arguments->udp.congestion,
+                                                   "how packets find their rate: bbr, cubic (as TCP\n"
+                                                   "does) or background (gives way to others)")
+                                      ->transform(CLI::CheckedTransformer(controllers).description(""))
+                                      ->option_text("NAME [bbr]");
+  command->add_option("--rate", arguments->udp.fixed_rate, "bytes a second instead, such as 25MB")
+      ->transform(CLI::AsSizeValue(true))
+      ->check(CLI::PositiveNumber)
+      ->option_text("RATE")
+      ->excludes(controller);
   add_route_option(*command, arguments->route);
   command->add_option("--trust", arguments->trusted, "user whose shared memory is mapped too")
       ->type_name("USER");

@@ -12,7 +12,16 @@ void add_route_option(CLI::App& command, std::string& route) {
       .add_option("--route", route,
                   "auto: memory where the other side is on this\nhost, else packets; shm or udp alone")
       ->check(CLI::IsMember({"auto", "shm", "udp"}))
-      ->capture_default_str();
+      ->option_text("auto|shm|udp [auto]");
+}
+
+void add_packet_options(CLI::App& command, UdpOptions& options, const std::string& verb) {
+  command.add_option("--mtu", options.mtu, "largest IP packet to " + verb)
+      ->check(CLI::Range(576, 9000))
+      ->option_text("BYTES");
+  command.add_flag_callback(
+      "--no-offload", [&options] { options.offload = Offload::off; },
+      "do not let the kernel cut and join packets");
 }
 
 std::vector<std::shared_ptr<Transport>> transports_for(const std::string& route, const ShmOptions& memory,

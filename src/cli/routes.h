@@ -13,6 +13,9 @@
 
 namespace rgtp::cli {
 
+// Adds --mtu and --no-offload; `verb` is what packets are done with.
+void add_packet_options(CLI::App& command, UdpOptions& options, const std::string& verb);
+
 // Adds --route auto|shm|udp.
 void add_route_option(CLI::App& command, std::string& route);
 

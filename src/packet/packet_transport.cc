@@ -209,6 +209,8 @@ class UdpTransport : public Transport {
 
  private:
   Result<void> check_options() const {
+    if (options_.congestion == Congestion::fixed && options_.fixed_rate == 0)
+      return fail(Errc::invalid_argument, "a fixed rate of 0: set UdpOptions::fixed_rate to bytes a second");
     if (options_.mtu == 0 || (options_.mtu >= least_mtu && options_.mtu <= most_mtu)) return {};
     return fail(Errc::invalid_argument, "an MTU of " + std::to_string(options_.mtu) +
                                             " bytes: choose 576 to 9,000, or 0 to find it out");

@@ -54,5 +54,15 @@ TEST(UdpTransport, TakesAnMtuThatThereCanBe) {
   }
 }
 
+TEST(UdpTransport, TakesAFixedRateOnlyWithTheRate) {
+  FullLoop loop;
+  test::MemorySink sink;
+  const Locator locator(Locator::Network{"127.0.0.1", 9, SurfaceId::random()});
+  for (const auto& [rate, expected] : {std::pair{0U, Errc::invalid_argument}, std::pair{1U, Errc::limit}}) {
+    const auto transport = udp_transport({.congestion = Congestion::fixed, .fixed_rate = rate});
+    EXPECT_EQ(transport->pull(locator, sink, loop).error().code, expected) << rate;
+  }
+}
+
 }  // namespace
 }  // namespace rgtp::packet

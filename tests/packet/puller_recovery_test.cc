@@ -78,12 +78,6 @@ TEST_F(PullerRecovery, TellsMarks) {
   EXPECT_EQ(sink_.observer().all<event::CongestionMarked>()[0].slices, 1U);
 }
 
-TEST_F(PullerRecovery, TellsWhatTheSocketDropped) {
-  engine_->handle_socket_drops(7);
-  ASSERT_EQ(events<event::SocketDropped>(), 1U);
-  EXPECT_EQ(sink_.observer().all<event::SocketDropped>()[0].datagrams, 7U);
-}
-
 TEST_F(PullerRecovery, TellsDatagramsOfABatchTogether) {
   greet();
   settle();
