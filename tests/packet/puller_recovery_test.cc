@@ -1,4 +1,4 @@
-// A puller's engine that tells losses, lost requests, a busy exposer, marks and drops apart.
+// A puller's engine that tells losses, lost requests, a busy exposer and marks apart.
 #include "packet/puller_fixture.h"
 
 namespace rgtp::packet {
@@ -76,12 +76,6 @@ TEST_F(PullerRecovery, TellsMarks) {
   settle();
   ASSERT_EQ(events<event::CongestionMarked>(), 1U);
   EXPECT_EQ(sink_.observer().all<event::CongestionMarked>()[0].slices, 1U);
-}
-
-TEST_F(PullerRecovery, TellsWhatTheSocketDropped) {
-  engine_->handle_socket_drops(7);
-  ASSERT_EQ(events<event::SocketDropped>(), 1U);
-  EXPECT_EQ(sink_.observer().all<event::SocketDropped>()[0].datagrams, 7U);
 }
 
 TEST_F(PullerRecovery, TellsDatagramsOfABatchTogether) {
