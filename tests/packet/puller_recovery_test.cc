@@ -1,4 +1,4 @@
-// A puller's engine that tells losses, lost requests, a busy exposer, marks and drops apart.
+// A puller's engine that tells losses, lost requests, a busy exposer and marks apart.
 #include "packet/puller_fixture.h"
 
 namespace rgtp::packet {
