@@ -200,6 +200,10 @@ void PullerEngine::on_refuse(TimePoint now, std::span<const std::byte> datagram)
       if (take_shorter_slices(refuse->value)) return;
       break;
     case Refusal::busy: return path_.on_busy(now);
+    case Refusal::version:
+      // Of a HELLO whose version was damaged on its way: what else it says nobody could check.
+      if (refuse->version_min <= wire_version && wire_version <= refuse->version_max) return;
+      break;
     default: break;
   }
   observer_.on_event(event::Refused{refusal_error(refuse->reason).code});
@@ -251,13 +255,14 @@ void PullerEngine::watch_idleness(TimePoint now) {
 void PullerEngine::rebuild_if_stuck(TimePoint now) {
   if (now < stuck_at() || (recovery_.outstanding() == 0 && !picker_.has_more())) return;
   last_useful_ = now;
+  suspect_black_hole(now);
   ask_from_scratch();
 }
 
 // Nothing gets through, however often it is asked for: perhaps because slices are longer than the path
 // carries now. Chunks begun with such begin again with a length that every path has.
-void PullerEngine::detect_black_hole(TimePoint now) {
-  if (recovery_.probes_in_a_row() < black_hole_probes || path_.mtu() <= fallback_mtu) return;
+void PullerEngine::suspect_black_hole(TimePoint now) {
+  if (path_.mtu() <= fallback_mtu) return;
   path_.on_black_hole(now);
   observer_.on_event(event::MtuChanged{path_.mtu()});
   cut_anew();
@@ -346,7 +351,7 @@ std::size_t PullerEngine::write_pull(TimePoint now, std::span<std::byte> out) {
 // Asks again for the last slices: their arrival shows whether all before them is lost.
 std::size_t PullerEngine::write_probe(TimePoint now, std::span<std::byte> out) {
   recovery_.on_probe(now);
-  detect_black_hole(now);
+  if (recovery_.probes_in_a_row() >= black_hole_probes) suspect_black_hole(now);
   picked_.slices.clear();
   std::uint16_t slice_bytes = 0;
   recovery_.for_each_outstanding_from_latest([&](const SliceId& slice) {

@@ -78,7 +78,7 @@ class PullerEngine {
   // Chunks are wanted that are not known to be published.
   bool lacks_announcements() const { return availability_.next_missing(sink_.wanted()).has_value(); }
   TimePoint stuck_at() const;
-  void detect_black_hole(TimePoint now);
+  void suspect_black_hole(TimePoint now);
   void fail_with(Error error);
   void dropped(std::span<const std::byte> datagram);
 

@@ -289,9 +289,10 @@ TEST_F(PullerEngineTest, WantsWhatItsSinkWants) {
 }
 
 TEST_F(PullerEngineTest, AsksForAllThatIsMissingAgainWhereItIsStuck) {
+  path_.limit_slice_capacity(fallback_slice_capacity);  // that every path has, so that this is no black hole
   greet();
   for (const PullRequest& pull : pulls_sent()) unanswered_.push_back(pull);
-  // One slice comes, so that this is no black hole, and then nothing more.
+  // One slice comes, and then nothing more.
   now_ += round_trip;
   receive_bytes(data_for(0, {ChunkIndex{0}, 0}));
   const TimePoint stuck = now_ + std::max<Duration>(1s, 8 * path_.rtt().probe_timeout());

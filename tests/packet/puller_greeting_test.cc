@@ -53,6 +53,19 @@ TEST_F(PullerGreeting, GivesUpAfterTheIdleTimeout) {
   EXPECT_EQ(engine_->poll_timeout(now_), TimePoint::max());
 }
 
+TEST_F(PullerGreeting, EndsWhereTheExposerSpeaksOtherVersionsAlone) {
+  ASSERT_TRUE(hello_sent());
+  // Its own among them: the version of that HELLO was damaged on its way.
+  receive(Refuse{.pull_id = pull_id, .reason = Refusal::version});
+  now_ += 60ms;
+  engine_->handle_timeout(now_);
+  EXPECT_EQ(sink_.ends(), 0U);
+  receive(Refuse{.pull_id = pull_id, .reason = Refusal::version, .version_min = 2, .version_max = 3});
+  now_ += 250ms;
+  engine_->handle_timeout(now_);
+  EXPECT_EQ(sink_.error(), Errc::unsupported_version);
+}
+
 TEST_F(PullerGreeting, TakesTheManifest) {
   greet();
   EXPECT_EQ(sink_.manifest(), manifest());

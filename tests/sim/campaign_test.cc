@@ -125,6 +125,82 @@ TEST(Campaign, SurfacesThatGrowEndWithExactBytesOrAsTheirWriterSays) {
   }
 }
 
+// Loss of up to a half, in bursts or not and another one for requests, outages of 2 s in every 5, round trips
+// of 0.1 ms to 1.5 s, queues of 0.1 to 10 bandwidth-delay products, rates that change, paths that carry less
+// than the first link and change in the middle: all together.
+SimulationOptions harsh_scenario(std::uint64_t seed) {
+  std::mt19937_64 random(seed ^ 0x9e3779b97f4a7c15U);
+  const auto between = [&](double low, double high) {
+    return std::uniform_real_distribution<double>(low, high)(random);
+  };
+  const auto log_between = [&](double low, double high) {
+    return std::exp(between(std::log(low), std::log(high)));
+  };
+  const auto one_in = [&](std::uint64_t n) { return random() % n == 0; };
+  SimulationOptions options;
+  options.seed = seed;
+  options.chunk_bytes = 4096U << (random() % 5);
+  options.size = static_cast<std::uint64_t>(log_between(1, 400'000));
+  LinkOptions link;
+  link.rate = log_between(1.25e5, 1.25e8);
+  link.delay = Duration(static_cast<Duration::rep>(log_between(5e4, 7.5e8)));
+  const double bdp = link.rate * 2 * std::chrono::duration<double>(link.delay).count();
+  link.queue_bytes = static_cast<std::uint64_t>(std::max(6000.0, bdp * log_between(0.1, 10)));
+  link.reordering = one_in(2) ? between(0.001, 0.1) : 0;
+  link.reordering_delay = link.delay;
+  link.duplication = one_in(2) ? between(0.001, 0.1) : 0;
+  link.corruption = one_in(2) ? between(0.001, 0.05) : 0;
+  link.jitter = one_in(2) ? link.delay / 2 : Duration{};
+  link.jitter_order = one_in(2) ? JitterOrder::kept : JitterOrder::free;
+  link.loss = one_in(3) ? 0 : between(0, 0.5);
+  link.loss_burst = one_in(2) ? between(2, 8) : 0;
+  if (one_in(4)) {
+    // Half of all lost besides leaves so little that the smallest window takes a quarter of an hour.
+    link.blackout = 2s;
+    link.loss /= 2;
+  }
+  if (one_in(4)) link.mark_above_bytes = link.queue_bytes / 4;
+  if (one_in(2)) {
+    options.mtu = 1200;
+    options.max_mtu = one_in(2) ? 1500 : 9000;
+    link.mtu = 1200 + static_cast<std::uint32_t>(random() % 500);
+  }
+  if (one_in(3)) link.changes.push_back({.at = 500ms, .rate = link.rate * log_between(0.2, 5)});
+  if (one_in(4) && options.max_mtu > 0) link.changes.push_back({.at = 1500ms, .mtu = 1200});
+  options.down = link;
+  options.up = link;
+  if (one_in(3)) options.up.loss = between(0, link.blackout > Duration{} ? 0.25 : 0.5);
+  options.idle_timeout = 300s;
+  options.deadline = 1000s;
+  return options;
+}
+
+// Of 60,000: the path began to carry less in the middle, and what was rebuilt from the bitmap every second
+// was as long as before.
+TEST(Campaign, HarshPathNumber14755Ends) {
+  Simulation simulation(harsh_scenario(14755));
+  simulation.run();
+  EXPECT_TRUE(simulation.puller(0).is_exact());
+}
+
+TEST(Campaign, HarshPathsEndWithExactBytesAndTheSameTraceAgain) {
+  for (std::uint64_t seed = 0; seed < seeds(); ++seed) {
+    const SimulationOptions options = harsh_scenario(seed);
+    Simulation simulation(options);
+    simulation.run();
+    ASSERT_TRUE(simulation.puller(0).is_exact()) << describe(options, simulation);
+    const auto& down = simulation.down().counters();
+    const double arrived =
+        1 - static_cast<double>(down.lost + down.corrupted + down.overflowed + down.too_long) /
+                static_cast<double>(std::max<std::uint64_t>(1, down.datagrams));
+    EXPECT_LE(static_cast<double>(down.bytes), 3 * static_cast<double>(options.size) / arrived + 256 * 1024)
+        << describe(options, simulation);
+    Simulation again(options);
+    again.run();
+    EXPECT_EQ(simulation.trace(), again.trace()) << describe(options, simulation);
+  }
+}
+
 TEST(Campaign, TheSameSeedGivesTheSameTraceWhileASurfaceGrows) {
   for (std::uint64_t seed = 5; seed < seeds(); seed += 16) {
     Simulation first(growing_scenario(seed));

@@ -57,7 +57,7 @@ Simulation::Simulation(const SimulationOptions& options)
   expose(options.size);
   add_links();
   const packet::Path::Options path{
-      .ip = packet::IpVersion::v4, .mtu = options.mtu, .receive_buffer = 425'984};
+      .ip = packet::IpVersion::v4, .mtu = options.mtu, .receive_buffer = 425'984, .max_mtu = options.max_mtu};
   for (std::size_t i = 0; i < options.pullers; ++i) {
     add_puller(i, 0, std::make_shared<packet::Path>(path));
     exposer_.add_puller({&down(i), &pullers_.back()->destination()});

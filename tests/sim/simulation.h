@@ -44,9 +44,10 @@ struct SimulationOptions {
   std::uint64_t seed = 1;
   std::uint64_t size = 256 * 1024;
   std::uint32_t chunk_bytes = 16 * 1024;
-  LinkOptions down = {};  // exposer to puller
-  LinkOptions up = {};    // puller to exposer
-  std::uint32_t mtu = 1500;
+  LinkOptions down = {};               // exposer to puller
+  LinkOptions up = {};                 // puller to exposer
+  std::uint32_t mtu = 1500;            // that pullers begin with
+  std::uint32_t max_mtu = 0;           // and search up to
   std::uint32_t exposer_mtu = 65'535;  // more than that its own network does not take
   Duration service_time{};             // that passes before the exposer sends a train
   double exposer_rate = 0;             // bytes a second that its output carries; 0: what is asked for
