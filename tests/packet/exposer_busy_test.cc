@@ -61,20 +61,17 @@ TEST_F(BusyExposer, TellsAPullerOnceInFiveMilliseconds) {
 }
 
 TEST_F(BusyExposer, SaysHowLongWhatWaitsWillTake) {
-  // 5,160 bytes in 10 ms: what waits takes 20 ms more.
-  for (int i = 0; i < 3; ++i) ask(puller_);
-  while (next_train().size() == 5) {
-    now_ += 10ms;
+  // 5,160 bytes a millisecond, and up to three times as much waits.
+  std::vector<Refuse> refusals;
+  for (int i = 0; i < 100; ++i) {
     ask(puller_);
     ask(puller_);
-    if (observer_->count<event::RequestOverflow>() > 10) break;
+    for (auto train = next_train(); train.size() == 1; train = next_train())
+      refusals.push_back(parse_refuse(train[0].bytes).value());
+    now_ += 1ms;
   }
-  now_ += 10ms;
-  for (int i = 0; i < 5; ++i) ask(other_);
-  for (const Refuse& refuse : refusals_in(all_sent())) {
-    EXPECT_GE(refuse.value, 10U);
-    EXPECT_LE(refuse.value, 40U);
-  }
+  EXPECT_GE(refusals.size(), 15U);
+  EXPECT_EQ(refusals.back().value, 3U);
 }
 
 TEST_F(BusyExposer, AFloodDoesNotLockOthersOut) {
@@ -144,11 +141,11 @@ TEST_F(BusyExposer, AWithdrawnSurfaceIsHeldByNothingThatWaited) {
   EXPECT_EQ(store_.use_count(), 1);
 }
 
-// Slices of trains that were waiting when the list was full, at this time a train.
 class ExposerOfARate : public BusyExposer {
  protected:
-  ExposerOfARate() : BusyExposer({}) {}
+  explicit ExposerOfARate(const ExposerLimits& limits = {}) : BusyExposer(limits) {}
 
+  // Bytes of answers that wait in a full list where a train takes so long.
   std::size_t waiting_at(Duration a_train) {
     for (int i = 0; i < 2000; ++i) {
       ask(puller_);
@@ -173,6 +170,17 @@ TEST_F(ExposerOfARate, LetsAQuarterOfAMebibyteWaitWhereItIsSlow) {
   const std::size_t bytes = waiting_at(1ms);
   EXPECT_LE(bytes, 256U * 1024);
   EXPECT_GT(bytes, 200'000U);
+}
+
+class ExposerOfAHighRate : public ExposerOfARate {
+ protected:
+  ExposerOfAHighRate() : ExposerOfARate({.most_waiting_answer_bytes = 500'000}) {}
+};
+
+TEST_F(ExposerOfAHighRate, LetsNoMoreWaitThanItsLimit) {
+  const std::size_t bytes = waiting_at(5us);
+  EXPECT_LE(bytes, 500'000U);
+  EXPECT_GT(bytes, 450'000U);
 }
 
 class ExposerOfALimit : public BusyExposer {
