@@ -3,11 +3,15 @@
 # a row with the bar that the row is to reach. Needs root; makes network namespaces of its own and removes them.
 #   scripts/bench_links.sh [--quick] [ROW...]     every row by default; --quick shortens runs: to see that they work
 #
-#   goodput     share of the link under loss
+#   goodput     share of the link under loss                     first_byte  round trips to the first byte
+#   tail        from the last new ask to the end                 share       against one TCP cubic flow
+#   pulls       2 and 8 pulls against one another                disorder    reordering and jitter
+#   overhead    IP bytes sent for the bytes pulled               delay       added to an idle path at full rate
+#   fanout      64 pullers of one surface                        bulk        1 GiB by veth and loopback, CPU
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-all_rows=(goodput)
+all_rows=(goodput first_byte tail share pulls disorder overhead delay fanout bulk)
 quick=
 rows=()
 for argument in "$@"; do
@@ -16,7 +20,7 @@ for argument in "$@"; do
   elif [[ " ${all_rows[*]} " = *" $argument "* ]]; then
     rows+=("$argument")
   else
-    sed -n '2,6p' "$0" >&2
+    sed -n '2,10p' "$0" >&2
     exit 2
   fi
 done
