@@ -20,10 +20,10 @@
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
-#include <sys/resource.h>
 
 #include <rgtp/rgtp.h>
 
+#include "cpu_time.h"
 #include "stats_json.h"
 
 namespace rgtp::bench {
@@ -49,17 +49,6 @@ struct MeterOptions {
 
 double seconds_since(Clock::time_point began) {
   return std::chrono::duration<double>(Clock::now() - began).count();
-}
-
-double seconds(const timeval& time) {
-  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
-}
-
-// Of this process, in user and kernel mode.
-double cpu_seconds() {
-  rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
 // Notes a number that others change, at the end of every interval.

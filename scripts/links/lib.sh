@@ -33,7 +33,8 @@ begin() {
   [ -e /dev/net/tun ] || fail "no /dev/net/tun here"
   scripts/deps.sh
   cmake --preset release >/dev/null
-  cmake --build --preset release --target rgtp_command link_emulator pull_meter | tail -n 1
+  cmake --build --preset release --target rgtp_command link_emulator pull_meter echo_probe \
+    tcp_copy udp_pump | tail -n 1
   trap cleanup EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM
@@ -146,6 +147,8 @@ number() { awk "BEGIN { printf \"$1\", $2 }" 2>/dev/null || printf -- -; }
 share() { number '%.1f %%' "${1:-0} * 8e-4 / ($2) / ($3)"; }
 # Of numbers, one a line.
 median() { sort -g | awk '{v[NR] = $1} END {if (NR) print v[int((NR + 1) / 2)]; else print "nan"}'; }
+# bytes_between FROM_S TO_S: what a meter's pull got in that interval, from its samples each 100 ms.
+bytes_between() { jq --argjson from $(($1 * 10 - 1)) --argjson to $(($2 * 10 - 1)) '.samples | .[$to] - .[$from]'; }
 # Jain's index of fairness (1 is perfectly fair).
 jain() { awk '{s += $1; q += $1 * $1} END {if (q > 0) printf "%.3f", s * s / NR / q; else printf "-"}'; }
 # seconds LONG SHORT: how long a run is, and with --quick.

@@ -6,7 +6,7 @@
 
 #include "packet/congestion.h"
 #include "packet/loss_model.h"
-#include "packet/wire.h"
+#include "packet/path_estimate.h"
 
 namespace rgtp::packet {
 
@@ -17,7 +17,6 @@ constexpr double window_gain = 2.0;
 constexpr std::array<double, 8> cycle_gains = {1.25, 0.75, 1, 1, 1, 1, 1, 1};
 constexpr std::uint32_t first_window_slices = 10;
 constexpr std::uint32_t min_window_slices = 4;
-constexpr std::size_t rate_rounds = 10;
 constexpr Duration min_rtt_lifetime = std::chrono::seconds(10);
 constexpr Duration least_queue = std::chrono::microseconds(500);
 constexpr Duration standing_queue = std::chrono::seconds(1);
@@ -32,25 +31,6 @@ constexpr std::uint64_t no_cap = std::numeric_limits<std::uint64_t>::max();
 constexpr std::uint32_t few_slices = 8;
 constexpr std::uint32_t make_up_slices = 32;
 constexpr double max_make_up = 1.25;
-
-// The largest value of the last `rate_rounds` rounds that had one. The last of all stays until there is
-// another: while little is asked for nothing is measured, and a path that is taken to carry nothing is asked
-// for nothing.
-class MaxFilter {
- public:
-  void update(std::uint64_t value) { rounds_[now_] = std::max(rounds_[now_], value); }
-  void next_round() {
-    const std::uint64_t before = max();
-    now_ = (now_ + 1) % rounds_.size();
-    rounds_[now_] = 0;
-    if (max() == 0) rounds_[now_] = before;
-  }
-  std::uint64_t max() const { return *std::max_element(rounds_.begin(), rounds_.end()); }
-
- private:
-  std::array<std::uint64_t, rate_rounds> rounds_{};
-  std::size_t now_ = 0;
-};
 
 // The longest round trip of the last five to ten seconds.
 class LongestRtt {
@@ -83,7 +63,7 @@ class BbrLike : public CongestionController {
     update_min_rtt(sample);
     if (sample.rtt > Duration{}) update_queue(sample);
     // A limited sample says that the path carries at least so much.
-    if (sample.delivery_rate > 0 && (!sample.limited || sample.delivery_rate > rates_.max()))
+    if (sample.delivery_rate > 0 && (!sample.limited || sample.delivery_rate > rates_.value()))
       rates_.update(sample.delivery_rate);
     losses_.on_arrival(sample.slices - sample.marked, pace_of(sample.phase), queue_);
     if (sample.marked > 0) {
@@ -115,7 +95,7 @@ class BbrLike : public CongestionController {
 
   std::uint64_t rate() const override {
     if (min_rtt_ == Duration{}) return 0;
-    std::uint64_t base = rates_.max();
+    std::uint64_t base = rates_.value();
     if (phase_ == Phase::startup) {
       const double rtt = std::chrono::duration<double>(min_rtt_).count();
       base = std::max(base, static_cast<std::uint64_t>(first_window_slices * slice_bytes_ / rtt));
@@ -123,7 +103,7 @@ class BbrLike : public CongestionController {
     const double rate = static_cast<double>(base) * gain() * make_up_;
     return std::max<std::uint64_t>(1, static_cast<std::uint64_t>(rate));
   }
-  std::uint64_t estimated_rate() const override { return rates_.max(); }
+  std::uint64_t estimated_rate() const override { return rates_.value(); }
   Duration min_rtt() const override { return min_rtt_; }
 
   std::uint8_t phase() const override {
@@ -158,7 +138,7 @@ class BbrLike : public CongestionController {
 
   std::uint64_t bdp(double factor) const {
     const double seconds = std::chrono::duration<double>(min_rtt_).count();
-    return static_cast<std::uint64_t>(factor * static_cast<double>(rates_.max()) * seconds);
+    return static_cast<std::uint64_t>(factor * static_cast<double>(rates_.value()) * seconds);
   }
 
   bool update_round(const ArrivalSample& sample) {
@@ -206,7 +186,7 @@ class BbrLike : public CongestionController {
   }
 
   void check_growth() {
-    const std::uint64_t rate = rates_.max();
+    const std::uint64_t rate = rates_.value();
     if (static_cast<double>(rate) >= static_cast<double>(full_rate_) * growth) {
       full_rate_ = rate;
       stalled_rounds_ = 0;
@@ -282,7 +262,7 @@ class BbrLike : public CongestionController {
     // Three trains beside the product: without them a fast short path measures its own small window.
     const double factor = phase_ == Phase::startup ? startup_gain : window_gain;
     return static_cast<std::uint64_t>(make_up_ * static_cast<double>(bdp(factor))) +
-           3 * train_bytes_at(rates_.max(), slice_bytes_);
+           3 * train_bytes_at(rates_.value(), slice_bytes_);
   }
 
   void update_window(const ArrivalSample& sample) {
@@ -298,7 +278,7 @@ class BbrLike : public CongestionController {
   Phase phase_ = Phase::startup;
   TimePoint phase_began_;
   std::size_t cycle_ = 0;
-  MaxFilter rates_;
+  RoundMaximum rates_;
   std::uint64_t round_ends_at_ = 0;
   std::uint64_t full_rate_ = 0;
   int stalled_rounds_ = 0;

@@ -24,7 +24,7 @@ class Rounds {
 };
 
 // The largest value of the last ten rounds that had one. The last of all stays until there is another: while
-// little is asked for nothing is measured.
+// little is asked for nothing is measured, and a path that is taken to carry nothing is asked for nothing.
 class RoundMaximum {
  public:
   void update(std::uint64_t value) { rounds_[now_] = std::max(rounds_[now_], value); }
