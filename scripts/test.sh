@@ -97,7 +97,7 @@ begin_stage "release: build"
 build release
 if [ -n "$full_option" ]; then
   begin_stage "long campaigns"
-  RGTP_SIM_SEEDS=1000 build/release/tests/sim/sim_test --gtest_filter='Campaign.*' --gtest_brief=1
+  scripts/simulate.sh 20000
   RGTP_CRASH_KILLS=100 build/release/tests/crash/crash_test --gtest_brief=1
   RGTP_NET_MIB=1024 ctest --preset release -L net -j 1 --verbose | grep -E 'MB/s|KiB of|FAILED|SKIP|tests passed'
 fi

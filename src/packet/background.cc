@@ -33,43 +33,59 @@ class Background : public CongestionController {
     if (sample.rtt > Duration{}) round_rtt_ = std::min(round_rtt_, sample.rtt);
     if (sample.marked > 0 && sample.asked_delivered >= delivered_at_cut_) return halve(sample.now);
     const double arrived = static_cast<double>(sample.bytes) / slice_bytes_;
-    if (phase_ == Phase::pause || sample.limited) return;
-    if (phase_ == Phase::slow_start)
+    if (now_.phase == Phase::pause || sample.limited) return;
+    if (now_.phase == Phase::slow_start)
       grow_fast(sample.now, arrived);
     else if (queue() < target)
-      window_ += gain() * arrived / window_;
+      now_.window += gain() * arrived / now_.window;
   }
 
   void on_lost(const LossSample& sample) override {
-    if (sample.asked_at <= cut_at_) return;
-    before_ = window_;
-    losses_of_cut_ = sample.slices;
-    halve(sample.now);
+    if (sample.asked_at > cut_at_) {
+      before_ = now_;
+      halve(sample.now);
+    }
+    losses_of_cut_ += sample.slices;
   }
 
   void on_loss_was_spurious(const LossSample& sample) override {
     if (losses_of_cut_ == 0 || sample.asked_at > cut_at_) return;
     losses_of_cut_ -= std::min<std::uint64_t>(losses_of_cut_, sample.slices);
-    if (losses_of_cut_ == 0 && phase_ == Phase::steady) window_ = std::max(window_, before_);
+    const bool paused_since = now_.pause_began != before_.pause_began;
+    if (losses_of_cut_ == 0 && !paused_since && before_.window > now_.window) now_ = before_;
   }
 
   void set_slice_bytes(std::uint32_t slice_bytes) override {
     const double factor = static_cast<double>(slice_bytes_) / slice_bytes;
     slice_bytes_ = slice_bytes;
-    window_ = std::max(least_window, window_ * factor);
-    threshold_ *= factor;
-    before_ *= factor;
+    for (State* const state : {&now_, &before_}) {
+      state->window = std::max(least_window, state->window * factor);
+      state->threshold *= factor;
+    }
   }
 
-  std::uint64_t window_bytes() const override { return static_cast<std::uint64_t>(window_ * slice_bytes_); }
+  std::uint64_t window_bytes() const override {
+    return static_cast<std::uint64_t>(now_.window * slice_bytes_);
+  }
   std::uint64_t rate() const override {
-    return path_.pace(window_ * slice_bytes_, phase_ == Phase::slow_start ? 2 : pace_gain);
+    return path_.pace(now_.window * slice_bytes_, now_.phase == Phase::slow_start ? 2 : pace_gain);
   }
   std::uint64_t estimated_rate() const override { return path_.rate(); }
   Duration min_rtt() const override { return path_.min_rtt(); }
 
  private:
   enum class Phase { slow_start, steady, pause };
+
+  // What a spurious loss gives back.
+  struct State {
+    Phase phase = Phase::slow_start;
+    double window = first_window;
+    double threshold = 1e15;  // where slow start ends
+    bool is_first = true;     // slow start
+    int rounds_left = 0;      // until a pause begins, or ends
+    TimePoint pause_began;
+    TimePoint pause_at = TimePoint::max();
+  };
 
   // What this round's shortest round trip has beside the path's: a burst is no queue.
   Duration queue() const {
@@ -87,65 +103,62 @@ class Background : public CongestionController {
   void begin_round(TimePoint now) {
     last_round_rtt_ = round_rtt_;
     round_rtt_ = Duration::max();
-    if (phase_ == Phase::steady) {
+    if (now_.phase == Phase::steady) {
       if (queue() >= target) shrink();
-      if (now >= pause_at_ || (rounds_left_ > 0 && --rounds_left_ == 0)) pause(now);
-    } else if (phase_ == Phase::pause && --rounds_left_ <= 0) {
-      phase_ = Phase::slow_start;
+      if (now >= now_.pause_at || (now_.rounds_left > 0 && --now_.rounds_left == 0)) pause(now);
+    } else if (now_.phase == Phase::pause && --now_.rounds_left <= 0) {
+      now_.phase = Phase::slow_start;
     }
   }
 
   // By what the queue has too much, but at most by half.
   void shrink() {
     const double too_much = std::chrono::duration<double>(queue()) / target - 1;
-    window_ += std::max(gain() - window_ * too_much, -window_ / 2);
-    window_ = std::max(window_, least_window);
+    now_.window += std::max(gain() - now_.window * too_much, -now_.window / 2);
+    now_.window = std::max(now_.window, least_window);
   }
 
   // Back to where it was, or to three quarters of the target the first time.
   void grow_fast(TimePoint now, double arrived) {
-    window_ = std::min(window_ + gain_in_slow_start() * arrived, threshold_);
-    if (window_ < threshold_ && queue() <= target * 3 / 4) return;
-    phase_ = Phase::steady;
-    if (is_first_) {
-      is_first_ = false;
-      rounds_left_ = rounds_before_pause;
+    now_.window = std::min(now_.window + gain_in_slow_start() * arrived, now_.threshold);
+    if (now_.window < now_.threshold && queue() <= target * 3 / 4) return;
+    now_.phase = Phase::steady;
+    if (now_.is_first) {
+      now_.is_first = false;
+      now_.rounds_left = rounds_before_pause;
       return;
     }
-    rounds_left_ = 0;
-    pause_at_ = now + run_for_pauses * (now - pause_began_);
+    now_.rounds_left = 0;
+    now_.pause_at = now + run_for_pauses * (now - now_.pause_began);
   }
 
-  double gain_in_slow_start() const { return is_first_ ? gain() : 1; }
+  double gain_in_slow_start() const { return now_.is_first ? gain() : 1; }
 
   void pause(TimePoint now) {
-    phase_ = Phase::pause;
-    pause_began_ = now;
-    pause_at_ = TimePoint::max();
-    rounds_left_ = pause_rounds;
-    threshold_ = window_;
-    window_ = least_window;
+    now_.phase = Phase::pause;
+    now_.pause_began = now;
+    now_.pause_at = TimePoint::max();
+    now_.rounds_left = pause_rounds;
+    now_.threshold = now_.window;
+    now_.window = least_window;
   }
 
   void halve(TimePoint now) {
     cut_at_ = now;
     delivered_at_cut_ = delivered_;
-    window_ = std::max(least_window, window_ / 2);
-    threshold_ = std::max(least_window, std::min(threshold_, window_));
+    losses_of_cut_ = 0;
+    // In a pause the window is as small as it gets: what comes after it is halved.
+    if (now_.phase != Phase::pause) now_.threshold = now_.window;
+    now_.threshold = std::max(least_window, now_.threshold / 2);
+    now_.window = std::min(now_.window, now_.threshold);
   }
 
   std::uint32_t slice_bytes_;
-  Phase phase_ = Phase::slow_start;
-  double window_ = first_window;
-  double threshold_ = 1e15;  // where slow start ends
-  double before_ = 0;        // the last cut
+  State now_;
+  State before_;  // the last cut
   PathEstimate path_{base_lifetime};
   Duration round_rtt_ = Duration::max();
   Duration last_round_rtt_ = Duration::max();
-  bool is_first_ = true;  // slow start
-  int rounds_left_ = 0;   // until a pause begins, or ends
-  TimePoint pause_began_;
-  TimePoint pause_at_ = TimePoint::max();
   std::uint64_t delivered_ = 0;
   std::uint64_t delivered_at_cut_ = 0;
   TimePoint cut_at_ = TimePoint::min();

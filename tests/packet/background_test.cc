@@ -127,6 +127,30 @@ TEST_F(BackgroundTest, ASpuriousLossGivesTheWindowBack) {
   EXPECT_EQ(window(), before);
 }
 
+TEST_F(BackgroundTest, ASpuriousLossInSlowStartGivesSlowStartBack) {
+  while (window() < 100) round(round_trip);
+  const double before = window();
+  controller_->on_lost(loss(now_ - 10ms));
+  controller_->on_lost(loss(now_ - 5ms));
+  controller_->on_loss_was_spurious(loss(now_ - 10ms));
+  EXPECT_LT(window(), before);
+  controller_->on_loss_was_spurious(loss(now_ - 5ms));
+  EXPECT_EQ(window(), before);
+  round(round_trip);
+  EXPECT_GE(window(), 1.3 * before);
+}
+
+TEST_F(BackgroundTest, ALossInAPauseHalvesWhatComesAfterIt) {
+  run(60s);
+  while (window() < product) round(rtt_over(rate, round_trip));
+  double before = 0;
+  for (; window() > 2; round(rtt_over(rate, round_trip))) before = window();
+  controller_->on_lost(loss(now_ - 1ms));
+  EXPECT_EQ(window(), 2);
+  for (int i = 0; i < 12; ++i) round(rtt_over(rate, round_trip));
+  EXPECT_NEAR(window(), before / 2, 5);
+}
+
 TEST_F(BackgroundTest, AMarkHalvesOncePerRoundTrip) {
   run(60s);
   while (window() < product) round(rtt_over(rate, round_trip));

@@ -3,32 +3,17 @@
 // seed.
 #include <array>
 #include <cmath>
-#include <cstdlib>
 #include <random>
 
 #include <gtest/gtest.h>
 
+#include "sim/seeds.h"
 #include "sim/simulation.h"
 
 namespace rgtp::test {
 namespace {
 
 using namespace std::chrono_literals;
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-constexpr std::uint64_t default_seeds = 50;
-#else
-constexpr std::uint64_t default_seeds = 200;
-#endif
-#else
-constexpr std::uint64_t default_seeds = 200;
-#endif
-
-std::uint64_t seeds() {
-  const char* text = std::getenv("RGTP_SIM_SEEDS");
-  return text != nullptr ? std::strtoull(text, nullptr, 10) : default_seeds;
-}
 
 // Walks through all combinations of faults; the rest is drawn by the seed.
 SimulationOptions scenario(std::uint64_t seed) {
@@ -76,16 +61,41 @@ std::string describe(const SimulationOptions& options, Simulation& simulation) {
          ", error " + (simulation.puller(0).error() ? simulation.puller(0).error()->message() : "none");
 }
 
-TEST(Campaign, EverySeedEndsWithExactBytesAtAFairCost) {
-  for (std::uint64_t seed = 0; seed < seeds(); ++seed) {
+void expect_same_again(const SimulationOptions& options, Simulation& simulation) {
+  Simulation again(options);
+  again.run();
+  EXPECT_EQ(simulation.trace(), again.trace()) << describe(options, simulation);
+}
+
+// Four times what the link takes for the bytes where all that is lost comes again, and time to start, to find
+// out about losses, and to come back from timeouts. Where more than a third is lost on both ways together the
+// rate may come down to the smallest window: four slices a round trip, and half as long again for timeouts.
+Duration deadline_of(const SimulationOptions& options) {
+  const LinkOptions& link = options.down;
+  const double arriving = (1 - link.loss) * (1 - link.loss) * (1 - link.corruption);
+  const auto bytes = static_cast<double>(options.size);
+  const double transfer = bytes / link.rate / arriving;
+  const double round_trip = std::chrono::duration<double>(2 * link.delay + link.jitter).count();
+  const bool loses_much = arriving < 0.67;
+  const double at_least = loses_much ? 1.5 * bytes / (4 * 1400 * arriving) * round_trip : 0;
+  // In one of 3,000 eight greetings in a row get no answer.
+  return (loses_much ? 8s : 3s) + 60 * link.delay +
+         std::chrono::duration_cast<Duration>(std::chrono::duration<double>(4 * transfer + at_least));
+}
+
+TEST(Campaign, EverySeedEndsInTimeWithExactBytesAtAFairCost) {
+  for (const std::uint64_t seed : seeds()) {
     const SimulationOptions options = scenario(seed);
     Simulation simulation(options);
     simulation.run();
-    ASSERT_TRUE(simulation.puller(0).is_exact()) << describe(options, simulation);
+    EXPECT_TRUE(simulation.puller(0).is_exact()) << describe(options, simulation);
+    EXPECT_LE(simulation.elapsed(), deadline_of(options)) << describe(options, simulation);
+    expect_same_again(options, simulation);
     const auto& down = simulation.down().counters();
     const double arrived = 1 - static_cast<double>(down.lost + down.corrupted + down.overflowed) /
                                    static_cast<double>(std::max<std::uint64_t>(1, down.datagrams));
-    EXPECT_LE(static_cast<double>(down.bytes), 1.3 * static_cast<double>(options.size) / arrived + 64 * 1024)
+    EXPECT_LE(static_cast<double>(down.bytes),
+              1.4 * static_cast<double>(options.size) / std::max(arrived, 0.1) + 64 * 1024)
         << describe(options, simulation);
   }
 }
@@ -109,19 +119,20 @@ SimulationOptions growing_scenario(std::uint64_t seed) {
 }
 
 TEST(Campaign, SurfacesThatGrowEndWithExactBytesOrAsTheirWriterSays) {
-  for (std::uint64_t seed = 0; seed < seeds(); ++seed) {
+  for (const std::uint64_t seed : seeds()) {
     const SimulationOptions options = growing_scenario(seed);
     Simulation simulation(options);
     simulation.run();
     const auto& error = simulation.puller(0).error();
     if (options.producer->aborts_after && options.size > 0) {
-      ASSERT_TRUE(error && error->code == Errc::aborted) << describe(options, simulation);
+      EXPECT_TRUE(error && error->code == Errc::aborted) << describe(options, simulation);
     } else {
-      ASSERT_TRUE(simulation.puller(0).is_exact()) << describe(options, simulation);
+      EXPECT_TRUE(simulation.puller(0).is_exact()) << describe(options, simulation);
     }
     // A few round trips behind the writer, and what the losses cost.
     const Duration behind = simulation.elapsed() - simulation.finished_at();
-    EXPECT_LT(behind, 5s + 100 * options.down.delay) << describe(options, simulation);
+    EXPECT_LT(behind, 8s + 100 * options.down.delay) << describe(options, simulation);
+    expect_same_again(options, simulation);
   }
 }
 
@@ -183,45 +194,28 @@ TEST(Campaign, HarshPathNumber14755Ends) {
   EXPECT_TRUE(simulation.puller(0).is_exact());
 }
 
-TEST(Campaign, HarshPathsEndWithExactBytesAndTheSameTraceAgain) {
-  for (std::uint64_t seed = 0; seed < seeds(); ++seed) {
+TEST(Campaign, HarshPathsEndWithExactBytes) {
+  for (const std::uint64_t seed : seeds()) {
     const SimulationOptions options = harsh_scenario(seed);
     Simulation simulation(options);
     simulation.run();
-    ASSERT_TRUE(simulation.puller(0).is_exact()) << describe(options, simulation);
+    EXPECT_TRUE(simulation.puller(0).is_exact()) << describe(options, simulation);
     const auto& down = simulation.down().counters();
     const double arrived =
         1 - static_cast<double>(down.lost + down.corrupted + down.overflowed + down.too_long) /
                 static_cast<double>(std::max<std::uint64_t>(1, down.datagrams));
     EXPECT_LE(static_cast<double>(down.bytes), 3 * static_cast<double>(options.size) / arrived + 256 * 1024)
         << describe(options, simulation);
-    Simulation again(options);
-    again.run();
-    EXPECT_EQ(simulation.trace(), again.trace()) << describe(options, simulation);
+    expect_same_again(options, simulation);
   }
 }
 
-TEST(Campaign, TheSameSeedGivesTheSameTraceWhileASurfaceGrows) {
-  for (std::uint64_t seed = 5; seed < seeds(); seed += 16) {
-    Simulation first(growing_scenario(seed));
-    first.run();
-    Simulation second(growing_scenario(seed));
-    second.run();
-    EXPECT_EQ(first.trace(), second.trace()) << "seed " << seed;
-  }
-}
-
-TEST(Campaign, TheSameSeedGivesTheSameTrace) {
-  for (std::uint64_t seed = 5; seed < seeds(); seed += 16) {
-    Simulation first(scenario(seed));
-    first.run();
-    Simulation second(scenario(seed));
-    second.run();
-    EXPECT_EQ(first.trace(), second.trace()) << "seed " << seed;
-    Simulation other(scenario(seed + 64 * 10));
-    other.run();
-    EXPECT_NE(first.trace(), other.trace()) << "seed " << seed;
-  }
+TEST(Campaign, AnotherSeedGivesAnotherTrace) {
+  Simulation first(scenario(5));
+  first.run();
+  Simulation other(scenario(5 + 64 * 10));
+  other.run();
+  EXPECT_NE(first.trace(), other.trace());
 }
 
 }  // namespace

@@ -34,6 +34,14 @@ inline LinkOptions path_of(double megabits, double milliseconds, double queue_pr
   return link;
 }
 
+// With half a millisecond of noise that keeps the order. Several senders on a path without any fall into step
+// with each other's packets, and then one of them meets all the full queues.
+inline LinkOptions with_noise(LinkOptions link) {
+  link.jitter = std::chrono::microseconds(500);
+  link.jitter_order = JitterOrder::kept;
+  return link;
+}
+
 inline double median(std::vector<double> values) {
   std::ranges::sort(values);
   return values[values.size() / 2];

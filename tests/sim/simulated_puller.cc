@@ -15,7 +15,8 @@ void SimulatedPuller::stop() { engine_.reset(); }
 
 void SimulatedPuller::on_packet(Packet& packet) {
   if (engine_ == nullptr || is_done()) return;
-  engine_->handle_datagram(timeline_.now(), packet.payload);
+  engine_->handle_datagram(timeline_.now(), packet.payload,
+                           packet.marked ? packet::Mark::congestion : packet::Mark::none);
   pump();
 }
 

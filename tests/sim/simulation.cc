@@ -56,14 +56,22 @@ Simulation::Simulation(const SimulationOptions& options)
           options.seed) {
   expose(options.size);
   add_links();
-  const packet::Path::Options path{
-      .ip = packet::IpVersion::v4, .mtu = options.mtu, .receive_buffer = 425'984, .max_mtu = options.max_mtu};
   for (std::size_t i = 0; i < options.pullers; ++i) {
-    add_puller(i, 0, std::make_shared<packet::Path>(path));
+    add_puller(i, 0, std::make_shared<packet::Path>(path_options(i)));
     exposer_.add_puller({&down(i), &pullers_.back()->destination()});
   }
   for (std::size_t i = 0; i < options.tcp_flows; ++i)
     tcp_.push_back(std::make_unique<TcpFlow>(timeline_, packets_, down(), up()));
+}
+
+packet::Path::Options Simulation::path_options(std::size_t puller) const {
+  return {.ip = packet::IpVersion::v4,
+          .mtu = options_.mtu,
+          .receive_buffer = 425'984,
+          .max_mtu = options_.max_mtu,
+          .congestion =
+              puller % 2 == 0 ? options_.congestion : options_.odd_congestion.value_or(options_.congestion),
+          .fixed_rate = options_.fixed_rate};
 }
 
 void Simulation::add_links() {

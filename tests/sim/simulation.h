@@ -52,6 +52,9 @@ struct SimulationOptions {
   Duration service_time{};             // that passes before the exposer sends a train
   double exposer_rate = 0;             // bytes a second that its output carries; 0: what is asked for
   std::size_t pullers = 1;
+  Congestion congestion = Congestion::bbr_like;
+  std::optional<Congestion> odd_congestion = {};  // of pullers 1, 3 and so on, where they differ
+  std::uint64_t fixed_rate = 0;
   Duration start_apart{};  // from one puller's start to the next one's
   Links links = Links::shared;
   std::size_t tcp_flows = 0;  // neighbours behind the first links
@@ -101,6 +104,7 @@ class Simulation {
   // A puller's, where it has one of its own.
   Link& down(std::size_t puller = 0) { return *downs_[puller % downs_.size()]; }
   Link& up(std::size_t puller = 0) { return *ups_[puller % ups_.size()]; }
+  const TcpFlow& tcp(std::size_t number) const { return *tcp_[number]; }
   const ExposerHost& exposer() const { return exposer_; }
   Duration elapsed() const { return timeline_.now() - timeline_.start(); }
   const SimulationOptions& options() const { return options_; }
@@ -124,6 +128,7 @@ class Simulation {
   };
 
   void add_links();
+  packet::Path::Options path_options(std::size_t puller) const;
   void add_puller(std::size_t number, std::size_t surface, std::shared_ptr<packet::Path> path);
   std::unique_ptr<SimulatedSink> make_sink(std::size_t number, std::size_t surface);
   void start();
