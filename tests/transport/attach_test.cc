@@ -117,7 +117,7 @@ TEST_F(AttachTest, TheRunEndsAfterCloseAndThenThePendingIsThere) {
   EXPECT_EQ(loop_->post([] {}).error().code, Errc::closed);
   EXPECT_EQ(closing.get().error().code, Errc::would_deadlock);
   bool closed = false;
-  ASSERT_TRUE(closing.then([&](Result<void> result) {
+  ASSERT_TRUE(closing.then([&](const Result<void>& result) {
     EXPECT_TRUE(result);
     EXPECT_TRUE(loop_->on_loop_thread());
     EXPECT_TRUE(ran);
