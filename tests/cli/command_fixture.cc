@@ -99,7 +99,7 @@ CommandTest::Exposed CommandTest::expose(const Arguments& arguments) const {
 
 CommandTest::Running CommandTest::start_slow_pull(const std::string& locator,
                                                   const std::string& output) const {
-  auto pull = start({"pull", locator, "-o", output, "--route", "udp", "--mtu", small_mtu},
+  auto pull = start({"pull", locator, "-o", output, "--route", "udp", "--rate", slow_rate},
                     {.errors = Stream::terminal});
   // The progress bar shows nothing before there is a manifest.
   EXPECT_TRUE(pull->wait_for_error("%")) << pull->errors();

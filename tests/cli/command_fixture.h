@@ -46,9 +46,9 @@ class CommandTest : public ::testing::Test {
   using Arguments = std::vector<std::string>;
   using Running = std::unique_ptr<ChildProcess>;
 
-  // What takes seconds to pull with small_mtu, so that something can happen on the way.
+  // What takes seconds to pull at slow_rate, so that something can happen on the way.
   static constexpr std::uint64_t big = 256 * 1024 * 1024;
-  static inline const std::string small_mtu = "576";
+  static inline const std::string slow_rate = "100MB";
 
   CommandTest();
   // Other tests that run at the same time use the host's /dev/shm.

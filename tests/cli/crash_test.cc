@@ -28,7 +28,7 @@ TEST_F(Crash, OfTheExposerEndsThePullWithinThreeSeconds) {
 TEST_F(Crash, OfTheExposerEndsAPullToStdout) {
   write_zeros("in", big);
   const auto exposed = expose({"in"});
-  const auto pull = start({"pull", exposed.locator, "-o", "-", "--route", "udp", "--mtu", small_mtu});
+  const auto pull = start({"pull", exposed.locator, "-o", "-", "--route", "udp", "--rate", slow_rate});
   EXPECT_TRUE(pull->wait_for_output(1));
   exposed.process->send_signal(SIGKILL);
   EXPECT_EQ(exposed.process->wait(), -SIGKILL);

@@ -144,7 +144,7 @@ TEST_F(PullCommand, ShowsABarOnATerminalAlone) {
   std::istringstream drawn(watched->errors());
   for (std::string line; std::getline(drawn, line, '\r');) EXPECT_LE(line.size(), 80) << line;
 
-  const Ended piped = run({"pull", exposed.locator, "-o", "piped", "--route", "udp", "--mtu", small_mtu});
+  const Ended piped = run({"pull", exposed.locator, "-o", "piped", "--route", "udp", "--rate", slow_rate});
   EXPECT_EQ(piped.code, exit_code::ok);
   EXPECT_THAT(piped.errors, Not(HasSubstr("%")));
   EXPECT_THAT(piped.errors, Not(HasSubstr("\r")));

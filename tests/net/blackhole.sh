@@ -29,9 +29,9 @@ expect_time_out() {
   [ -z "$(ls -A "$scratch/there")" ] || fail "something was left behind: $(ls -A "$scratch/there")"
 }
 
-# Packets this small make it take a while.
+# A rate that makes it take a while.
 start_pull() {
-  in_namespace "$pulling" "$command" pull "$locator" --route udp -o "$scratch/there/out" --mtu 576 --timeout 2 &
+  in_namespace "$pulling" "$command" pull "$locator" --route udp -o "$scratch/there/out" --rate 20MB --timeout 2 &
   puller=$!
   started+=("$puller")
 }

@@ -16,8 +16,8 @@ nft_in "$exposing" "$count_sent
     ip daddr 10.77.0.3 udp sport 9000 counter name moved
   }"
 
-# Packets this small make it take a while.
-in_namespace "$pulling" "$command" pull "$locator" --route udp -o "$scratch/out" --mtu 576 --timeout 3 &
+# A rate that makes it take a while.
+in_namespace "$pulling" "$command" pull "$locator" --route udp -o "$scratch/out" --rate 20MB --timeout 3 &
 puller=$!
 started+=("$puller")
 await_sent "$exposing" 2000000 bytes
