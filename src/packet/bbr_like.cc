@@ -30,7 +30,9 @@ constexpr std::uint64_t no_cap = std::numeric_limits<std::uint64_t>::max();
 // In a round trip: with fewer, loss counts whether a queue is seen or not, and is made up for with more.
 constexpr std::uint32_t few_slices = 8;
 constexpr std::uint32_t make_up_slices = 32;
-constexpr double max_make_up = 1.25;
+// Enough for a fifth lost on both ways each; with less the estimate decays at such loss to the smallest
+// window.
+constexpr double max_make_up = 1.7;
 
 // The longest round trip of the last five to ten seconds.
 class LongestRtt {
@@ -58,7 +60,8 @@ class BbrLike : public CongestionController {
   std::string_view name() const override { return "bbr-like"; }
 
   void on_arrival(const ArrivalSample& sample) override {
-    const bool new_round = update_round(sample);
+    const bool new_round = rounds_.on_arrival(sample);
+    if (new_round) rates_.next_round();
     peaks_[0] = std::max(peaks_[0], sample.in_flight + sample.bytes);
     update_min_rtt(sample);
     if (sample.rtt > Duration{}) update_queue(sample);
@@ -139,13 +142,6 @@ class BbrLike : public CongestionController {
   std::uint64_t bdp(double factor) const {
     const double seconds = std::chrono::duration<double>(min_rtt_).count();
     return static_cast<std::uint64_t>(factor * static_cast<double>(rates_.value()) * seconds);
-  }
-
-  bool update_round(const ArrivalSample& sample) {
-    if (sample.asked_delivered < round_ends_at_) return false;
-    round_ends_at_ = sample.delivered;
-    rates_.next_round();
-    return true;
   }
 
   void update_min_rtt(const ArrivalSample& sample) {
@@ -279,7 +275,7 @@ class BbrLike : public CongestionController {
   TimePoint phase_began_;
   std::size_t cycle_ = 0;
   RoundMaximum rates_;
-  std::uint64_t round_ends_at_ = 0;
+  Rounds rounds_;
   std::uint64_t full_rate_ = 0;
   int stalled_rounds_ = 0;
   Duration min_rtt_{};

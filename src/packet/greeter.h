@@ -11,7 +11,7 @@ class Greeter {
  public:
   // Between two HELLO that are not answered: doubled every time.
   static constexpr Duration first_interval = std::chrono::milliseconds(200);
-  static constexpr Duration max_interval = std::chrono::seconds(1);
+  static constexpr Duration max_interval = std::chrono::milliseconds(500);
 
   // When to send the next one at the latest, if that is due. `limit` is a shorter interval, where the peer
   // seems to be gone.

@@ -31,10 +31,11 @@ std::optional<std::uint32_t> MtuSearch::due(TimePoint now) const {
   return candidate_;
 }
 
-void MtuSearch::on_arrived(TimePoint now) {
+void MtuSearch::on_arrived(TimePoint now, std::uint32_t bytes) {
   if (!std::exchange(probing_, false)) return;
-  mtu_ = std::max(mtu_, candidate_);
-  begin(now + raise_interval);
+  mtu_ = std::max(mtu_, std::min(bytes, candidate_));
+  // Another surface may have longer slices to probe on with.
+  begin(bytes < candidate_ ? now : now + raise_interval);
 }
 
 void MtuSearch::on_lost(TimePoint now) {

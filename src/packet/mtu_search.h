@@ -28,7 +28,8 @@ class MtuSearch {
   std::optional<std::uint32_t> due(TimePoint now) const;
   void on_probe() { probing_ = true; }
   // What becomes of a probe from before reduce() says nothing.
-  void on_arrived(TimePoint now);
+  // As an IP packet of so many bytes, which may be less than were due: chunks may have no slice so long.
+  void on_arrived(TimePoint now, std::uint32_t bytes);
   void on_lost(TimePoint now);
   // Nobody will know what became of the probe: its pull ended.
   void on_abandoned() { probing_ = false; }

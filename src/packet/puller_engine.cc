@@ -15,7 +15,7 @@ constexpr std::uint32_t slices_to_follow = 16;
 // A cookie that came with REFUSE(retry) says nothing about its life: it is valid for an epoch at least.
 constexpr Duration retry_cookie_lifetime = 60s;
 constexpr std::uint32_t probe_slices = 4;
-constexpr std::uint32_t black_hole_probes = 3;
+constexpr std::uint32_t black_hole_probes = 4;
 
 std::optional<std::uint64_t> final_size_of(const ManifestAnswer& answer) {
   return answer.final_size_known ? std::optional(answer.final_size) : std::nullopt;

@@ -29,7 +29,7 @@ bool Recovery::on_data(TimePoint now, const Data& data, std::uint32_t ip_bytes, 
   if (train.unreported > 0) report(now, train);
   losses_.on_arrival(now, ask, *arrival, path_.rtt());
   if (train.purpose == AskedTrain::Purpose::mtu_probe && arrival->before == AskLog::State::outstanding) {
-    path_.on_mtu_probe_arrived(now);
+    path_.on_mtu_probe_arrived(now, train.ip_bytes);
     observer_.on_event(event::MtuChanged{path_.mtu()});
   }
   if (arriving_ != &train) tell_arrivals();

@@ -96,7 +96,7 @@ void UdpPath::on_timer() {
   const TimePoint now = loop_.now();
   for (const Turn& turn : turns_) turn.engine->handle_timeout(now);
   const auto is_silent = [](const Turn& turn) { return turn.engine->is_silent(); };
-  if (std::ranges::any_of(turns_, is_silent)) reconnect();
+  if (std::ranges::any_of(turns_, is_silent) && silence_.is_due(now, path_.answer_time())) reconnect();
   pump();
 }
 
@@ -117,6 +117,7 @@ void UdpPath::drain() {
   }
   tell_drops();
   drained.now = loop_.now();
+  if (drained.datagrams > 0) silence_.on_heard(drained.now);
   drained.rtt = path_.rtt().has_sample() ? path_.rtt().smoothed() : Duration{};
   rest_for(emptied ? drains_.on_drain(drained) : Duration{});
 }
@@ -178,6 +179,7 @@ void UdpPath::reconnect() {
   const TimePoint now = loop_.now();
   if (now < reconnected_ + min_reconnect_interval) return;
   reconnected_ = now;
+  silence_.on_new_socket(now);
   auto socket = UdpSocket::connect(remote_, socket_options(options_));
   if (!socket) return;
   watch_.reset();

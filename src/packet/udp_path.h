@@ -12,6 +12,7 @@
 #include "packet/drain_schedule.h"
 #include "packet/outbox.h"
 #include "packet/puller_engine.h"
+#include "packet/silence_watch.h"
 #include "packet/udp_socket.h"
 
 namespace rgtp::packet {
@@ -31,7 +32,7 @@ class UdpPath {
   // Asks for what there is to ask for: after anything that changes what is wanted.
   void pump();
   // Goes on with a new socket, at most every 250 ms: our own address may have changed, or the route, and a
-  // fresh socket goes by what holds now. After a send that failed, and where answers stay away.
+  // fresh socket goes by what holds now. After a send that failed, and where silence_ says so.
   void reconnect();
   // As the kernel granted it (UdpSocket::receive_buffer()).
   std::uint64_t receive_buffer() const { return socket_.receive_buffer(); }
@@ -67,6 +68,7 @@ class UdpPath {
   PullerEngine* last_heard_ = nullptr;  // whom the last datagram was for
   std::vector<Turn> turns_;             // the same engines, in the order of their turns
   std::size_t turn_ = 0;
+  SilenceWatch silence_;
   Outbox outbox_;
   DrainSchedule drains_;
   TimePoint next_drain_ = TimePoint::max();  // while the socket is not watched

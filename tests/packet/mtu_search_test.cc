@@ -21,7 +21,7 @@ class MtuSearchTest : public testing::Test {
       search_.on_probe();
       EXPECT_FALSE(search_.due(now_)) << "one at a time";
       now_ += 10ms;
-      *size <= carries ? search_.on_arrived(now_) : search_.on_lost(now_);
+      *size <= carries ? search_.on_arrived(now_, *size) : search_.on_lost(now_);
       if (sizes.size() > 100) break;
     }
     return sizes;
@@ -142,7 +142,7 @@ TEST_F(MtuSearchTest, AnAnswerToAProbeFromBeforeAReductionChangesNothing) {
   ASSERT_EQ(search_.due(now_), 1500U);
   search_.on_probe();
   search_.reduce(now_, 1200);
-  search_.on_arrived(now_);
+  search_.on_arrived(now_, 1500);
   EXPECT_EQ(search_.mtu(), 1200U);
   EXPECT_EQ(search_.due(now_ + 1s), 9000U);
   search_.on_lost(now_);
@@ -154,14 +154,23 @@ TEST_F(MtuSearchTest, AnAnswerToAProbeFromBeforeAReductionChangesNothing) {
 TEST_F(MtuSearchTest, AnAnswerToAProbeFromBeforeALimitIsTakenForTheLimit) {
   search_.on_probe();
   search_.limit(1400);
-  search_.on_arrived(now_);
+  search_.on_arrived(now_, 1500);
   EXPECT_EQ(search_.mtu(), 1400U);
   search_ = MtuSearch(1200, 1500);
   search_.on_probe();
   search_.limit(1100);
-  search_.on_arrived(now_);
+  search_.on_arrived(now_, 1500);
   EXPECT_EQ(search_.mtu(), 1100U);
   EXPECT_FALSE(search_.due(now_ + 1h));
+}
+
+// Chunks of 4 KiB are cut into slices of 1,431 IP bytes where 1,500 are due: nobody knows that 1,500 arrive.
+TEST_F(MtuSearchTest, KnowsNoMoreThanWhatArrived) {
+  search_ = MtuSearch(1200, 1500);
+  search_.on_probe();
+  search_.on_arrived(now_, 1431);
+  EXPECT_EQ(search_.mtu(), 1431U);
+  EXPECT_EQ(search_.due(now_), 1500U);
 }
 
 }  // namespace

@@ -275,7 +275,7 @@ TEST_F(PathMtu, RaisesItsSlicesOnceAProbeArrives) {
   ASSERT_EQ(path_->mtu_probe(now_), 1440);
   path_->on_mtu_probe();
   EXPECT_FALSE(path_->mtu_probe(now_));
-  path_->on_mtu_probe_arrived(now_);
+  path_->on_mtu_probe_arrived(now_, 1500);
   EXPECT_EQ(path_->slice_capacity(), 1440);
   EXPECT_EQ(path_->mtu(), 1500U);
   EXPECT_GE(path_->window_bytes(), first_window);
@@ -292,7 +292,7 @@ TEST_F(PathMtu, GoesToTheNextLowerSizeAfterThreeLostProbes) {
 
 TEST_F(PathMtu, FallsToWhatEveryPathCarriesInABlackHole) {
   path_->on_mtu_probe();
-  path_->on_mtu_probe_arrived(now_);
+  path_->on_mtu_probe_arrived(now_, 1500);
   path_->on_black_hole(now_);
   EXPECT_EQ(path_->mtu(), fallback_mtu);
   EXPECT_EQ(path_->slice_capacity(), 1140);

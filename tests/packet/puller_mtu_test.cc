@@ -126,7 +126,7 @@ TEST_F(PullerMtu, InABlackHoleOnlyChunksBegunAtTheDeadSizeBeginAgain) {
   }
 }
 
-TEST_F(PullerMtu, ThreeProbeTimeoutsMakeABlackHole) {
+TEST_F(PullerMtu, FourProbeTimeoutsMakeABlackHole) {
   greet();
   run_over(1500, 100ms);
   on_the_way_.clear();
@@ -137,7 +137,7 @@ TEST_F(PullerMtu, ThreeProbeTimeoutsMakeABlackHole) {
     return path_.mtu() == fallback_mtu;
   });
   EXPECT_EQ(path_.mtu(), fallback_mtu);
-  EXPECT_EQ(in_a_row, 2U);  // the third is the one that shows it
+  EXPECT_EQ(in_a_row, 3U);  // the fourth is the one that shows it
 }
 
 TEST_F(PullerMtu, SearchesAgainASecondAfterABlackHole) {

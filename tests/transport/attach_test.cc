@@ -466,9 +466,10 @@ TEST(SpawnedLoop, HandlesMayBeUsedAndGoWhileAnotherThreadClosesIt) {
       });
       std::optional<Pull> pull = puller->pull(surface->locator());
       const auto view = pull->complete().get();
-      // The exposer may have been closed first.
+      // The exposer may have been closed before the pull began, which a table in this process does not remember.
+      const bool may_be_unknown = kind == std::string("inproc");
       EXPECT_TRUE(view || view.error().code == Errc::closed || view.error().code == Errc::withdrawn ||
-                  view.error().code == Errc::unknown_surface)
+                  (may_be_unknown && view.error().code == Errc::unknown_surface))
           << view.error().message();
       const auto again = exposer->expose(Source::bytes(pattern(100'000))).get();
       EXPECT_TRUE(again || again.error().code == Errc::closed);

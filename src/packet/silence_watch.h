@@ -1,0 +1,24 @@
+// When a puller's own address may have changed, though sending works: nothing at all has come from an exposer
+// for two probe timeouts. One pull that hears nothing while others do is no reason: a new socket costs them
+// the answers that are on their way, and everybody a round trip for the new cookie.
+#pragma once
+
+#include <algorithm>
+
+#include <rgtp/types.h>
+
+namespace rgtp::packet {
+
+class SilenceWatch {
+ public:
+  void on_heard(TimePoint now) { since_ = std::max(since_, now); }
+  // Whether to try a new socket now, where a pull says that it is silent. `answer_time` is how long an answer
+  // may take: what is asked for by the new socket has that long too before the next one.
+  bool is_due(TimePoint now, Duration answer_time) const { return now >= since_ + 2 * answer_time; }
+  void on_new_socket(TimePoint now) { since_ = std::max(since_, now); }
+
+ private:
+  TimePoint since_;
+};
+
+}  // namespace rgtp::packet
