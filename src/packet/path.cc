@@ -27,8 +27,8 @@ std::optional<std::uint16_t> Path::mtu_probe(TimePoint now) const {
   return mtu ? std::optional(slice_capacity_of(*mtu, ip_)) : std::nullopt;
 }
 
-void Path::on_mtu_probe_arrived(TimePoint now, std::uint32_t ip_bytes) {
-  mtu_.on_arrived(now, ip_bytes);
+void Path::on_mtu_probe_arrived(TimePoint now, std::uint32_t bytes) {
+  mtu_.on_arrived(now, bytes);
   controller_->set_slice_bytes(ip_bytes(slice_capacity()));
 }
 

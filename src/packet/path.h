@@ -47,7 +47,7 @@ class Path {
   // Of path MTU discovery: the slice to probe with now.
   std::optional<std::uint16_t> mtu_probe(TimePoint now) const;
   void on_mtu_probe() { mtu_.on_probe(); }
-  void on_mtu_probe_arrived(TimePoint now, std::uint32_t ip_bytes);
+  void on_mtu_probe_arrived(TimePoint now, std::uint32_t bytes);
   void on_mtu_probe_lost(TimePoint now) { mtu_.on_lost(now); }
   void on_mtu_probe_abandoned() { mtu_.on_abandoned(); }
   // Slices longer than every path carries do not arrive any more.
