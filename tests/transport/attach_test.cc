@@ -466,7 +466,8 @@ TEST(SpawnedLoop, HandlesMayBeUsedAndGoWhileAnotherThreadClosesIt) {
       });
       std::optional<Pull> pull = puller->pull(surface->locator());
       const auto view = pull->complete().get();
-      // The exposer may have been closed before the pull began, which a table in this process does not remember.
+      // The exposer may have been closed before the pull began, which a table in this process does not
+      // remember.
       const bool may_be_unknown = kind == std::string("inproc");
       EXPECT_TRUE(view || view.error().code == Errc::closed || view.error().code == Errc::withdrawn ||
                   (may_be_unknown && view.error().code == Errc::unknown_surface))
