@@ -40,15 +40,17 @@ class RegionStorage : public PullStorage {
   RegionStorage(PullExtent extent, std::shared_ptr<Region> region)
       : PullStorage(std::move(extent)),
         region_(std::move(region)),
-        trailers_(std::size_t{this->extent().chunks.size()} * this->extent().manifest.trailer_bytes) {
-    assert(region_->size() == this->extent().range.length && region_->writable().size() == region_->size());
+        trailers_(region_->writable().empty()
+                      ? 0
+                      : std::size_t{this->extent().chunks.size()} * this->extent().manifest.trailer_bytes) {
+    assert(region_->size() == this->extent().range.length && region_->is_memory());
   }
 
   std::optional<Placement> place(ChunkIndex chunk) override {
     const std::uint32_t length = extent().manifest.length_of(chunk);
     const Range clip = extent().clip(chunk);
-    if (clip.length < length) {
-      auto& buffer = partial_[chunk.value];
+    if (clip.length < length || region_->writable().empty()) {
+      auto& buffer = beside_[chunk.value];
       if (buffer == nullptr) buffer = make_buffer(extent().manifest, chunk);
       return buffer->placement();
     }
@@ -59,12 +61,12 @@ class RegionStorage : public PullStorage {
   }
 
   Result<void> keep(ChunkIndex chunk) override {
-    const auto partial = partial_.find(chunk.value);
-    if (partial == partial_.end()) return {};
+    const auto buffer = beside_.find(chunk.value);
+    if (buffer == beside_.end()) return {};
     const Range clip = extent().clip(chunk);
     auto written =
-        region_->write(in_region(clip), part_of(extent(), chunk, partial->second->placement().bytes, clip));
-    partial_.erase(partial);
+        region_->write(in_region(clip), part_of(extent(), chunk, buffer->second->placement().bytes, clip));
+    beside_.erase(buffer);
     return written;
   }
 
@@ -82,7 +84,7 @@ class RegionStorage : public PullStorage {
 
   std::shared_ptr<Region> region_;
   std::vector<std::byte> trailers_;
-  std::unordered_map<std::uint32_t, std::shared_ptr<ChunkBuffer>> partial_;
+  std::unordered_map<std::uint32_t, std::shared_ptr<ChunkBuffer>> beside_;  // until they are kept
 };
 
 class WindowStorage : public PullStorage {

@@ -57,8 +57,9 @@ class PullStorage {
   Range shown_;
 };
 
-// Into a writable region of just the range's bytes as stored. Chunks at its ends, of which it holds a part
-// only, are received beside it.
+// Into a region of just the range's bytes as stored, which is memory. What it cannot be received in, since it
+// holds only a part of the chunk or is written by calls alone, is received beside it, and written once it is
+// verified.
 std::unique_ptr<PullStorage> store_in_region(PullExtent extent, std::shared_ptr<Region> region);
 // A buffer a chunk, let go with the last view of it.
 std::unique_ptr<PullStorage> store_in_window(PullExtent extent);

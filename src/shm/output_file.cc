@@ -6,14 +6,16 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
 
 #include <fcntl.h>
-#include <sys/mman.h>
+#include <linux/magic.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -39,25 +41,19 @@ int write_fully(int fd, std::uint64_t offset, std::span<const std::byte> in) {
   return 0;
 }
 
-int fill_with_zeros(int fd, std::uint64_t size) {
-  static constexpr std::array<std::byte, 65536> zeros{};
-  for (std::uint64_t offset = 0; offset < size; offset += zeros.size()) {
-    const auto length = static_cast<std::size_t>(std::min<std::uint64_t>(zeros.size(), size - offset));
-    if (const int error = write_fully(fd, offset, std::span(zeros).first(length)); error != 0) return error;
-  }
-  // A file system that allocates late reports a full disk only here.
-  return ::fdatasync(fd) == 0 ? 0 : errno;
+bool is_in_memory(int fd) {
+  struct statfs system = {};
+  return ::fstatfs(fd, &system) == 0 && system.f_type == TMPFS_MAGIC;
 }
 
-// A store to a mapped page for which the disk has no room is a SIGBUS: so the room is taken before.
+// 0, or why not; EOPNOTSUPP where the file system cannot.
 int take_disk_space(int fd, std::uint64_t size) {
-  if (size == 0) return 0;
+  if (size == 0 || is_in_memory(fd)) return 0;
   int failed = 0;
   do failed = ::fallocate(fd, 0, 0, static_cast<off_t>(size));
   while (failed != 0 && errno == EINTR);
   if (failed == 0) return 0;
-  const bool unknown = errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL;
-  return unknown ? fill_with_zeros(fd, size) : errno;
+  return errno == ENOSYS || errno == EINVAL ? EOPNOTSUPP : errno;
 }
 
 // A file without a name can be given one only through /proc.
@@ -95,6 +91,7 @@ struct OutputFile::State {
   IfExists if_exists;
   Descriptor directory;
   Descriptor file{-1};
+  bool is_reserved = false;    // what is written cannot fail for want of space any more
   std::string part_name = {};  // empty while the file has no name at all
   bip::mapped_region mapping = {};
   Stage stage = Stage::writing;
@@ -107,6 +104,8 @@ struct OutputFile::State {
   Result<void> check_target() const;
   Result<void> open_file();
   Result<void> take_space();
+  std::optional<struct statvfs> free_space() const;
+  tl::unexpected<Error> no_space(int error, const std::string& attempt = "reserve space for") const;
   int give_name();
   int rename_part();
   int link_file(const std::string& as) const;
@@ -153,21 +152,32 @@ Result<void> OutputFile::State::open_file() {
   return {};
 }
 
+// Asked first, so that a pull that cannot succeed does not fill the disk for everybody else on its way.
 Result<void> OutputFile::State::take_space() {
+  const auto free = free_space();
+  if (size > std::min<std::uint64_t>(free ? free->f_bfree * free->f_frsize : PTRDIFF_MAX, PTRDIFF_MAX))
+    return no_space(ENOSPC);
+  int error = ::ftruncate(file.get(), static_cast<off_t>(size)) == 0 ? 0 : errno;
+  if (error == 0) error = take_disk_space(file.get(), size);
+  is_reserved = error == 0;
+  if (error == 0 || error == EOPNOTSUPP) return {};
+  if (code_of(error) == Errc::no_space || error == EFBIG) return no_space(error);
+  return os_failure("reserve space for", path, error, another_directory);
+}
+
+// Nothing where the file system does not know, or has no limit.
+std::optional<struct statvfs> OutputFile::State::free_space() const {
   struct statvfs space = {};
-  // No block count: a file system that does not know, or has no limit.
-  const bool known = ::fstatvfs(file.get(), &space) == 0 && space.f_blocks != 0;
-  // Asked first, so that a pull that cannot succeed does not fill the disk for everybody else on its way.
-  const std::uint64_t most = known ? space.f_bfree * space.f_frsize : PTRDIFF_MAX;
-  const int error =
-      size > std::min<std::uint64_t>(most, PTRDIFF_MAX) ? ENOSPC : take_disk_space(file.get(), size);
-  if (error == 0) return {};
-  if (code_of(error) != Errc::no_space && error != EFBIG)
-    return os_failure("reserve space for", path, error, another_directory);
+  if (::fstatvfs(file.get(), &space) != 0 || space.f_blocks == 0) return std::nullopt;
+  return space;
+}
+
+tl::unexpected<Error> OutputFile::State::no_space(int error, const std::string& attempt) const {
+  const auto free = free_space();
   return fail(Errc::no_space,
-              "cannot reserve space for " + quoted(path) + ": " + std::generic_category().message(error) +
+              "cannot " + attempt + " " + quoted(path) + ": " + std::generic_category().message(error) +
                   ": it needs " + std::to_string(size) + " bytes, and " +
-                  (known ? std::to_string(space.f_bavail * space.f_frsize) : "an unknown number") +
+                  (free ? std::to_string(free->f_bavail * free->f_frsize) : "an unknown number") +
                   " are free there: make room or choose a directory on another file system");
 }
 
@@ -214,7 +224,7 @@ Result<std::shared_ptr<OutputFile>> OutputFile::create(const fs::path& path, std
   if (auto checked = state->check_target(); !checked) return fail(checked.error());
   if (auto opened = state->open_file(); !opened) return fail(opened.error());
   if (auto taken = state->take_space(); !taken) return fail(taken.error());
-  if (const int error = map_file(state->file.get(), bip::read_write, size, state->mapping); error != 0)
+  if (const int error = map_file(state->file.get(), bip::read_only, size, state->mapping); error != 0)
     return os_failure("map", path, error, "choose a directory on a local file system");
   return std::shared_ptr<OutputFile>(new OutputFile(std::move(state)));
 }
@@ -229,16 +239,12 @@ Result<void> OutputFile::write(std::uint64_t offset, std::span<const std::byte> 
   if (state_->stage != State::Stage::writing)
     return fail(Errc::invalid_argument, quoted(state_->path) + " is complete: write another file");
   const int error = write_fully(state_->file.get(), offset, in);
-  if (error != 0) return os_failure("write", state_->path, error, another_directory);
-  return {};
+  if (error == 0) return {};
+  if (code_of(error) == Errc::no_space) return state_->no_space(error, "write");
+  return os_failure("write", state_->path, error, another_directory);
 }
 
 std::span<const std::byte> OutputFile::mapped() const { return bytes_of(state_->mapping); }
-
-std::span<std::byte> OutputFile::writable() {
-  if (state_->stage != State::Stage::writing) return {};
-  return bytes_of(state_->mapping);
-}
 
 std::uint64_t OutputFile::size() const { return state_->size; }
 
@@ -249,10 +255,12 @@ Result<void> OutputFile::commit(std::uint64_t length) {
     return fail(Errc::invalid_argument, quoted(state.path) + " has its name already: commit once");
   // First, so that nobody who finds the file by its name ever sees it change.
   state.stage = State::Stage::complete;
-  if (state.size != 0 && ::mprotect(state.mapping.get_address(), state.mapping.get_size(), PROT_READ) != 0)
-    return os_failure("finish", state.path, errno, "try again");
   if (length < state.size && ::ftruncate(state.file.get(), static_cast<off_t>(length)) != 0)
     return os_failure("finish", state.path, errno, "try again");
+  // A file system that allocates late reports a full disk only here.
+  if (!state.is_reserved && ::fdatasync(state.file.get()) != 0)
+    return code_of(errno) == Errc::no_space ? state.no_space(errno, "write")
+                                            : os_failure("write", state.path, errno, another_directory);
   if (state.give_name() != 0)
     return os_failure("give its name to", state.path, errno,
                       errno == EEXIST ? "remove that file or choose another name" : another_directory);

@@ -1,11 +1,14 @@
-// The file that a pull writes: mapped, and invisible until it is complete.
+// The file that a pull writes: invisible until it is complete.
 //
 //     auto out = OutputFile::create("model.bin", size, IfExists::refuse);
 //     if (!out) return fail(out.error());
-//     std::ranges::copy(bytes, (*out)->writable().begin());
+//     if (auto put = (*out)->write(0, bytes); !put) return put;
 //     return (*out)->commit();                                  // now there is a model.bin
 //
-// Opening, creating and committing may wait for the disk.
+// Opening, creating, writing and committing may wait for the disk.
+//
+// Written by system calls, although it is mapped: a store to a fresh page of a mapped file costs a fault,
+// which doubles the price of a byte, and is a signal where the disk is full.
 #pragma once
 
 #include <filesystem>
@@ -21,8 +24,10 @@ namespace rgtp::shm {
 // that is killed leaves at most that ".part".
 class OutputFile : public Region {
  public:
-  // In path's directory, `size` bytes, reserved now so that writing to the mapping cannot fail. The file gets
-  // mode 0666 less the umask. The directory is remembered as such: a later chdir() does not matter. Errors,
+  // In path's directory, `size` bytes of zeros. They are reserved now, so that writing cannot fail for want
+  // of space, where the file system can do that and is no tmpfs: there a page that is reserved before it is
+  // written costs as much again, so that there is only seen to that they fit now. The file gets mode 0666
+  // less the umask. The directory is remembered as such: a later chdir() does not matter. Errors,
   // each with the path and a remedy: not_found (no such directory), denied, no_space (says how much is needed
   // and how much is free), already_exists (under IfExists::refuse), invalid_argument (the path is there and
   // is no regular file: a directory, a device), io_error.
@@ -33,13 +38,12 @@ class OutputFile : public Region {
   // By system calls, like SourceFile's: source_changed, and no signal, where somebody cuts the committed file
   // short.
   Result<ReadStatus> read(std::uint64_t offset, std::span<std::byte> out, ReadMode mode) const override;
-  // invalid_argument after commit().
+  // invalid_argument after commit(), no_space, io_error.
   Result<void> write(std::uint64_t offset, std::span<const std::byte> in) override;
-  // The whole file, for as long as this object lives, deleted or replaced as it may be; from commit() on it
-  // is read-only memory. Whoever cuts the committed file short makes reading here a SIGBUS.
+  // The whole file as it is now, read-only memory for as long as this object lives, deleted or replaced as
+  // the file may be. Whoever cuts the committed file short makes reading here a SIGBUS.
   std::span<const std::byte> mapped() const override;
-  // Empty from commit() on.
-  std::span<std::byte> writable() override;
+  std::span<std::byte> writable() override { return {}; }
   std::uint64_t size() const override;
 
   // Gives the file its name, atomically: replacing what is there (a symbolic link itself, not what it points

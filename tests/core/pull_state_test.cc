@@ -335,6 +335,43 @@ TEST_F(PullStateTest, KeepsNoBufferInAWindowThatWasHandedOut) {
   EXPECT_NE(storage->place(ChunkIndex{1})->bytes.data(), placement.bytes.data());
 }
 
+// A region that is memory for reading alone, as a file is that is written by calls.
+class WrittenRegion : public Region {
+ public:
+  explicit WrittenRegion(std::size_t bytes) : memory_(bytes) {}
+  std::uint64_t size() const override { return memory_.size(); }
+  Result<ReadStatus> read(std::uint64_t, std::span<std::byte>, ReadMode) const override {
+    return ReadStatus::done;
+  }
+  Result<void> write(std::uint64_t offset, std::span<const std::byte> in) override {
+    std::ranges::copy(in, memory_.begin() + static_cast<std::ptrdiff_t>(offset));
+    ++writes_;
+    return {};
+  }
+  std::span<const std::byte> mapped() const override { return memory_; }
+  std::span<std::byte> writable() override { return {}; }
+  int writes() const { return writes_; }
+
+ private:
+  std::vector<std::byte> memory_;
+  int writes_ = 0;
+};
+
+TEST_F(PullStateTest, WritesVerifiedChunksToARegionThatIsNotWritableMemory) {
+  start({});
+  const auto region = std::make_shared<WrittenRegion>(size);
+  state_->use(store_in_region(extent_, region));
+  auto placement = state_->place(ChunkIndex{1});
+  fill(*placement, 1);
+  placement->bytes[0] ^= std::byte{1};
+  ASSERT_EQ(state_->on_chunk(ChunkIndex{1}), ChunkVerdict::again);
+  EXPECT_EQ(region->writes(), 0);
+  for (const std::uint32_t chunk : {1U, 3U, 0U, 2U}) receive(chunk);
+  EXPECT_EQ(region->writes(), 4);
+  EXPECT_TRUE(state_->complete());
+  EXPECT_TRUE(std::ranges::equal(state_->view_all()->bytes(), bytes_));
+}
+
 // A region whose disk is full as soon as something is written to it.
 class FullRegion : public Region {
  public:
