@@ -3,9 +3,24 @@
 #include <cassert>
 #include <cstring>
 
+#ifdef RGTP_XXHASH_DISPATCHES
+#include <xxh_x86dispatch.h>
+#else
 #include <xxhash.h>
+#endif
 
 namespace rgtp::core {
+
+#ifdef RGTP_XXHASH_DISPATCHES
+namespace {
+
+// Chooses by the processor now, before there are threads: the library does so at the first call, without a
+// lock.
+[[maybe_unused]] const XXH64_hash_t chosen = XXH3_64bits("", 1);
+[[maybe_unused]] const XXH128_hash_t chosen_too = XXH3_128bits("", 1);
+
+}  // namespace
+#endif
 
 Tag chunk_tag(ChunkIndex chunk, std::span<const std::byte> bytes) {
   XXH128_canonical_t canonical;
