@@ -40,6 +40,7 @@ inline nlohmann::ordered_json stats_json(const Stats& s) {
       {"rate", s.rate},
       {"window_bytes", s.window_bytes},
       {"mtu", s.mtu},
+      {"time_to_first_byte", seconds(s.time_to_first_byte)},
       {"time_to_first_chunk", seconds(s.time_to_first_chunk)},
       {"time_to_last_new_ask", seconds(s.time_to_last_new_ask)},
       {"routes_not_taken", s.routes_not_taken},

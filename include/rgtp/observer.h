@@ -48,7 +48,7 @@ struct SlicesLost {
   std::uint32_t slices = 0;
 };
 // A train of which nothing came, though its neighbours did: its request was lost, and used no capacity
-// downstream.
+// downstream, or the exposer dropped it.
 struct RequestLost {
   std::uint32_t slices = 0;
 };

@@ -25,7 +25,7 @@ struct Stats {
   std::uint64_t slices_asked = 0;
   std::uint64_t slices_asked_again = 0;
   std::uint64_t slices_lost = 0;      // on their way to us, as far as we know
-  std::uint64_t requests_lost = 0;    // on their way to the exposer
+  std::uint64_t requests_lost = 0;    // on their way to the exposer, or dropped by it
   std::uint64_t spurious_losses = 0;  // slices that came after all
   std::uint64_t marked = 0;           // slices that came with the mark of congestion (ECN)
   std::uint64_t duplicates = 0;
@@ -36,8 +36,11 @@ struct Stats {
   Duration service_delay{};             // that the exposer added to it
   std::uint64_t rate = 0;               // bytes a second, as the congestion controller sees it
   std::uint64_t window_bytes = 0;
-  std::uint32_t mtu = 0;            // the longest IP packet that the path is known to carry
-  Duration time_to_first_chunk{};   // from pull() on; zero while there is none
+  std::uint32_t mtu = 0;  // the longest IP packet that the path is known to carry
+  // From pull() on; zero while there is none: to the first data that was of use, and to the first chunk
+  // that was verified and may be used.
+  Duration time_to_first_byte{};
+  Duration time_to_first_chunk{};
   Duration time_to_last_new_ask{};  // from pull() on: after it only what had been lost was asked for
   // Of a pull: which transports of the route were not taken and why, "shm: no segment of this surface is
   // here".

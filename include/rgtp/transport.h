@@ -54,6 +54,9 @@ class RGTP_EXPORT Sink {
   virtual std::optional<Placement> place(ChunkIndex chunk) = 0;
   // The chunk's placement is full, or, after adopt(), the chunk is published.
   virtual ChunkVerdict on_chunk(ChunkIndex chunk) = 0;
+  // Whether the surface's first chunks are wanted, and have a place as soon as on_manifest() returns: a
+  // transport may ask for them together with the manifest.
+  virtual bool takes_beginning() const { return true; }
   // The chunks to fetch now, lowest first; those that are there already count as fetched. It changes as the
   // consumer goes on: then Fetch::want_changed() is called.
   virtual ChunkRange wanted() const = 0;

@@ -23,7 +23,11 @@ struct Counters::Adder {
     add(c.slices_asked_, e.slices);
     add(c.slices_asked_again_, e.again);
   }
-  void operator()(const event::SliceReceived& e) const { add(c.duplicates_, e.duplicate ? 1 : 0); }
+  void operator()(const event::SliceReceived& e) const {
+    add(c.duplicates_, e.duplicate ? 1 : 0);
+    const bool is_first = !e.duplicate && c.time_to_first_byte_ns_.load(std::memory_order_relaxed) == 0;
+    if (is_first && c.now_) set_once(c.time_to_first_byte_ns_, c.now_() - c.started_);
+  }
   void operator()(const event::SlicesLost& e) const { add(c.slices_lost_, e.slices); }
   void operator()(const event::RequestLost&) const { add(c.requests_lost_, 1); }
   void operator()(const event::SocketDropped& e) const { add(c.socket_drops_, e.datagrams); }
@@ -63,8 +67,9 @@ struct Counters::Adder {
 void Counters::on_event(const Event& event) { std::visit(Adder{*this}, event); }
 
 void Counters::set_time_to_first_chunk(Duration duration) {
-  if (time_to_first_chunk_ns_.load(std::memory_order_relaxed) == 0)
-    time_to_first_chunk_ns_.store(static_cast<std::uint64_t>(duration.count()), std::memory_order_relaxed);
+  // By routes without packets a chunk is the first thing that comes.
+  set_once(time_to_first_byte_ns_, duration);
+  set_once(time_to_first_chunk_ns_, duration);
 }
 
 void Counters::set_time_to_last_new_ask(Duration duration) {
@@ -103,6 +108,7 @@ Stats Counters::snapshot() const {
   s.rate = value(rate_);
   s.window_bytes = value(window_bytes_);
   s.time_to_last_new_ask = Duration(static_cast<std::int64_t>(value(time_to_last_new_ask_ns_)));
+  s.time_to_first_byte = Duration(static_cast<std::int64_t>(value(time_to_first_byte_ns_)));
   s.time_to_first_chunk = Duration(static_cast<std::int64_t>(value(time_to_first_chunk_ns_)));
   return s;
 }

@@ -15,6 +15,7 @@ PullJob::PullJob(std::shared_ptr<PullerCore> core, Locator locator, PullOptions 
 
 void PullJob::start() {
   started_ = core_->loop().now();
+  counters_.begin([core = core_] { return core->loop().now(); });
   if (auto resolved = resolve_local_name(); !resolved) return finish(fail(std::move(resolved).error()));
   if (may_stay_in_thread()) pull_in_this_thread();
   if (ended_) return;

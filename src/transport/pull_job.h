@@ -41,6 +41,8 @@ class PullJob : public Sink, public std::enable_shared_from_this<PullJob> {
   bool adopt(std::shared_ptr<const Store> store) override;
   std::optional<Placement> place(ChunkIndex chunk) override;
   ChunkVerdict on_chunk(ChunkIndex chunk) override;
+  // A file is made by a worker first.
+  bool takes_beginning() const override { return options_.into.empty() && options_.range.offset == 0; }
   ChunkRange wanted() const override { return state_->wanted(); }
   Result<void> on_final_size(std::uint64_t size) override;
   void on_end(Error error) override;

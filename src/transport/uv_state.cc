@@ -82,6 +82,7 @@ Result<void> UvState::open_handles() {
     auto* const state = state_of(poll);
     std::uint64_t expirations = 0;
     if (read(state->timer_fd_.get(), &expirations, sizeof expirations) < 0) return;
+    state->timer_set_to_.reset();
     state->deadlines_.run(std::chrono::steady_clock::now());
     state->set_timer();
   });
@@ -193,7 +194,11 @@ void UvState::end() {
   for (const auto& pending : closings) pending->resolve({});
 }
 
-void UvState::set_timer() { arm_kernel_timer(timer_fd_.get(), deadlines_.next()); }
+void UvState::set_timer() {
+  if (timer_set_to_ == deadlines_.next()) return;
+  timer_set_to_ = deadlines_.next();
+  arm_kernel_timer(timer_fd_.get(), timer_set_to_);
+}
 
 void UvState::submit(std::function<void()> work, std::function<void()> done) {
   if (has_taken_leave_) return;

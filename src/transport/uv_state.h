@@ -75,6 +75,7 @@ class UvState : public std::enable_shared_from_this<UvState> {
   uv_loop_t own_loop_{};
   uv_loop_t* loop_ = &own_loop_;
   core::Descriptor timer_fd_;
+  std::optional<TimePoint> timer_set_to_;
   uv_async_t wake_{};
   uv_poll_t timer_poll_{};
   Deadlines deadlines_;

@@ -93,9 +93,19 @@ TEST(Counters, KeepTheLastRateAndRoundTripTime) {
 
 TEST(Counters, KeepTheFirstTimeToTheFirstChunk) {
   Counters counters;
+  TimePoint now(std::chrono::seconds(1));
+  counters.begin([&now] { return now; });
+  now += milliseconds(3);
+  counters.on_event(event::SliceReceived{0, ChunkIndex{0}, 0, true});
+  EXPECT_EQ(counters.snapshot().time_to_first_byte, Duration::zero());
+  now += milliseconds(2);
+  counters.on_event(event::SliceReceived{0, ChunkIndex{0}, 0, false});
+  now += milliseconds(1);
+  counters.on_event(event::SliceReceived{1, ChunkIndex{0}, 1, false});
   counters.set_time_to_first_chunk(milliseconds(7));
   counters.set_time_to_first_chunk(milliseconds(9));
   EXPECT_EQ(counters.snapshot().time_to_first_chunk, milliseconds(7));
+  EXPECT_EQ(counters.snapshot().time_to_first_byte, milliseconds(5));
 }
 
 }  // namespace
