@@ -15,7 +15,7 @@ std::int64_t RequestQueue::Prefix::last_start() const { return end() - charge_of
 void RequestQueue::push(Request request, std::vector<Request>& displaced) {
   const std::size_t bytes = request.charge();
   const Address puller = request.peer.remote;
-  while (!empty() && bytes_ + bytes > max_bytes_)
+  while (!empty() && (bytes_ + bytes > max_bytes_ || size_ >= max_requests))
     if (!displace_for(puller, displaced)) return displaced.push_back(std::move(request));
   // Debts count among those who wait side by side: where nobody does they are forgotten.
   if (empty()) now_ = served_;

@@ -91,6 +91,16 @@ TEST_F(RequestQueueTest, ServesOnePullerInTheOrderOfArrival) {
   EXPECT_TRUE(queue.empty());
 }
 
+TEST_F(RequestQueueTest, HoldsSoManyHoweverLittleTheyStandFor) {
+  RequestQueue queue(1 << 30);
+  for (std::uint64_t id = 0; id < RequestQueue::max_requests; ++id)
+    EXPECT_TRUE(push(queue, request_for(id, 1)));
+  EXPECT_FALSE(push(queue, request_for(RequestQueue::max_requests, 1)));
+  EXPECT_EQ(queue.size(), RequestQueue::max_requests);
+  (void)queue.serve();
+  EXPECT_TRUE(push(queue, request_for(RequestQueue::max_requests, 1)));
+}
+
 TEST_F(RequestQueueTest, CountsBytesOfAnswers) {
   RequestQueue queue(100'000);
   EXPECT_TRUE(push(queue, request_for(1, 3)));
