@@ -34,7 +34,10 @@ struct AskedTrain {
   std::uint32_t arrived = 0;
   std::uint32_t lost = 0;        // or given up, and did not arrive later
   std::uint32_t unreported = 0;  // lost, and the path's controller was not told
-  bool request_lost = false;     // that is what it was told
+  // What the controller was told of those: nothing yet, or nothing since the exposer is taken to have dropped
+  // the request; slices; that the request was lost on its way.
+  enum class Told : std::uint8_t { nothing, slices, request };
+  Told told = Told::nothing;
 
   bool is_settled() const { return arrived + lost == slices; }
 };

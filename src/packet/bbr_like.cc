@@ -12,13 +12,13 @@ namespace rgtp::packet {
 
 namespace {
 
-constexpr double startup_gain = 2.77;  // 4 ln 2: doubles the rate in every round trip
+constexpr double startup_gain = 2.885;  // 2 / ln 2: doubles the rate in every round trip
 constexpr double window_gain = 2.0;
 constexpr std::array<double, 8> cycle_gains = {1.25, 0.75, 1, 1, 1, 1, 1, 1};
-constexpr std::uint32_t first_window_slices = 10;
 constexpr std::uint32_t min_window_slices = 4;
+constexpr int longest_slow_phase = 4;  // round trips
 constexpr Duration min_rtt_lifetime = std::chrono::seconds(10);
-constexpr Duration least_queue = std::chrono::microseconds(500);
+constexpr Duration queue_noise = std::chrono::microseconds(500);
 constexpr Duration standing_queue = std::chrono::seconds(1);
 constexpr Duration probe_rtt_length = std::chrono::milliseconds(200);
 constexpr int rounds_without_growth = 3;
@@ -97,7 +97,8 @@ class BbrLike : public CongestionController {
   }
 
   std::uint64_t rate() const override {
-    if (min_rtt_ == Duration{}) return 0;
+    // The first window is not paced: there is nothing yet to pace it by.
+    if (min_rtt_ == Duration{} || rates_.value() == 0) return 0;
     std::uint64_t base = rates_.value();
     if (phase_ == Phase::startup) {
       const double rtt = std::chrono::duration<double>(min_rtt_).count();
@@ -146,9 +147,9 @@ class BbrLike : public CongestionController {
 
   void update_min_rtt(const ArrivalSample& sample) {
     if (sample.rtt == Duration{}) return;
-    // The shortest again, where queues come and go: there is nothing to look behind.
-    if (sample.rtt <= min_rtt_ + min_rtt_ / 128 && rtts_.max() - min_rtt_ > min_rtt_ / 16)
-      min_rtt_at_ = sample.now;
+    // The shortest again but for noise, where queues come and go: there is nothing to look behind.
+    const Duration noise = std::max(min_rtt_ / 64, std::min<Duration>(queue_noise, min_rtt_ / 32));
+    if (sample.rtt <= min_rtt_ + noise && rtts_.max() - min_rtt_ > min_rtt_ / 16) min_rtt_at_ = sample.now;
     if (!is_queued(sample.rtt, min_rtt_)) drained_at_ = sample.now;
     // A queue that does not drain in slow phases is others', or the path has become longer.
     const bool stands = sample.now > drained_at_ + std::max(standing_queue, 24 * sample.rtt);
@@ -168,7 +169,7 @@ class BbrLike : public CongestionController {
   void update_queue(const ArrivalSample& sample) {
     latest_rtt_ = sample.rtt;
     rtts_.update(sample.now, sample.rtt);
-    const Duration noise = std::max<Duration>(least_queue, min_rtt_ / 64);
+    const Duration noise = std::max<Duration>(queue_noise, min_rtt_ / 64);
     const Duration bound = min_rtt_ + std::max(noise, (rtts_.max() - min_rtt_) / 4);
     queue_ = sample.rtt > bound ? Queue::seen : Queue::none;
   }
@@ -238,7 +239,7 @@ class BbrLike : public CongestionController {
       phase_ = Phase::probe_rate;
       cycle_ = 2;
       phase_began_ = sample.now;
-    } else if (phase_ == Phase::probe_rate && (sample.now > phase_began_ + min_rtt_ || is_drained(sample))) {
+    } else if (phase_ == Phase::probe_rate && is_phase_over(sample)) {
       cycle_ = (cycle_ + 1) % cycle_gains.size();
       phase_began_ = sample.now;
     } else if (phase_ == Phase::probe_rtt &&
@@ -249,24 +250,32 @@ class BbrLike : public CongestionController {
     }
   }
 
-  // A slow phase has done its work.
-  bool is_drained(const ArrivalSample& sample) const {
-    return gain() < 1 && static_cast<double>(sample.in_flight) <= make_up_ * static_cast<double>(bdp(1));
+  // A slow phase lasts until no more is in flight than the path holds; where a queue is seen for some round
+  // trips, since it may be more than the fast phase built: an estimate that is a little too high builds one
+  // in the phases between.
+  bool is_phase_over(const ArrivalSample& sample) const {
+    if (gain() < 1 && static_cast<double>(sample.in_flight) <= make_up_ * static_cast<double>(bdp(1)))
+      return true;
+    const bool lasts = gain() < 1 && queue_ == Queue::seen;
+    return sample.now > phase_began_ + (lasts ? longest_slow_phase : 1) * min_rtt_;
   }
 
   std::uint64_t target_window() const {
     // Three trains beside the product: without them a fast short path measures its own small window.
-    const double factor = phase_ == Phase::startup ? startup_gain : window_gain;
+    // Three trains beside the product: without them a fast short path measures its own small window. And a
+    // millisecond of the rate, for which hosts may leave a process without a processor.
+    // Once start-up has filled the path, more than twice the product overflows a queue as long as it.
+    const bool fills = phase_ == Phase::startup && queue_ == Queue::none;
+    const double factor = fills ? startup_gain : window_gain;
     return static_cast<std::uint64_t>(make_up_ * static_cast<double>(bdp(factor))) +
-           3 * train_bytes_at(rates_.value(), slice_bytes_);
+           std::max(3 * train_bytes_at(rates_.value(), slice_bytes_), rates_.value() / 1000);
   }
 
   void update_window(const ArrivalSample& sample) {
     const std::uint64_t target = target_window();
-    if (phase_ == Phase::startup || window_ < target)
-      window_ = phase_ == Phase::startup ? std::max(window_, std::min(window_ + sample.bytes, target))
-                                         : std::min(window_ + sample.bytes, target);
-    else
+    if (window_ < target)
+      window_ = std::min(window_ + sample.bytes, target);
+    else if (phase_ != Phase::startup)
       window_ = target;
   }
 

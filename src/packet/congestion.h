@@ -75,6 +75,10 @@ std::unique_ptr<CongestionController> make_fixed_rate(std::uint32_t slice_bytes,
 std::unique_ptr<CongestionController> make_controller(Congestion kind, std::uint64_t fixed_rate,
                                                       std::uint32_t slice_bytes);
 
+// What BBR-like and fixed rate ask for at once while nothing is known of a path: in trains of two, a surface
+// of 16 KiB in slices that every path carries. RFC 6928 has ten segments of up to 1,460 bytes, a little less.
+inline constexpr std::uint32_t first_window_slices = 16;
+
 // Whether a round trip is longer than the shortest by more than noise: a queue is seen.
 bool is_queued(Duration rtt, Duration min_rtt);
 

@@ -9,7 +9,6 @@ namespace rgtp::packet {
 namespace {
 
 constexpr Duration rtt_lifetime = std::chrono::seconds(10);
-constexpr std::uint64_t first_window_slices = 10;
 
 class FixedRate : public CongestionController {
  public:
@@ -29,7 +28,8 @@ class FixedRate : public CongestionController {
   std::uint64_t window_bytes() const override {
     const std::chrono::duration<double> longest(std::chrono::nanoseconds(longest_rtt_.value()));
     const auto on_the_way = static_cast<std::uint64_t>(2 * static_cast<double>(rate_) * longest.count());
-    return std::max(first_window_slices * slice_bytes_, on_the_way + 3 * train_bytes_at(rate_, slice_bytes_));
+    return std::max<std::uint64_t>(first_window_slices * slice_bytes_,
+                                   on_the_way + 3 * train_bytes_at(rate_, slice_bytes_));
   }
   std::uint64_t rate() const override { return rate_; }
   std::uint64_t estimated_rate() const override { return path_.rate(); }

@@ -50,7 +50,8 @@ void LossModel::on_spurious(double slices, double counted, Pace pace, Queue queu
 }
 
 double LossModel::chance() const {
-  if (calm_.all < calm_samples || below_.all < below_samples) return 0;
+  if (calm_.all < calm_samples) return 0;
+  if (below_.all < below_samples) return std::min(calm_.share(), most_hasty_chance);
   return std::min(calm_.share(), below_.share());
 }
 

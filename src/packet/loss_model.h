@@ -4,7 +4,8 @@
 // A queue that drops is a queue that is full, and what arrives around a dropped slice was delayed by all of
 // it; damage and radio lose slices whatever the queue. And what a policer drops depends on how fast one asks.
 // So chance is what is lost while no queue is seen, of what was asked for below the estimated rate; the rest
-// is taken to be our own doing.
+// is taken to be our own doing. Until enough was asked for below the estimate, at the start, what is lost
+// without a queue is taken for chance, up to a fifth: making up for it counts most there.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +23,8 @@ class LossModel {
   // So many slices must have been counted for a judgement.
   static constexpr double calm_samples = 150;
   static constexpr double below_samples = 64;
+  // As far as it is believed before that: behind a policer it is our own doing.
+  static constexpr double most_hasty_chance = 0.2;
   static constexpr double excess_samples = 200;
 
   void on_arrival(double slices, Pace pace, Queue queue);

@@ -53,7 +53,11 @@ std::uint64_t Path::window_bytes() const {
   // The receive buffer bounds what may arrive between two drains, not what is on its way: the path holds a
   // bandwidth-delay product beside it. At the rate of asking, so that start-up does not end at the buffer.
   const std::uint64_t rate = std::max(controller_->estimated_rate(), controller_->rate());
-  return std::min(controller_->window_bytes(), bytes_in(rate, controller_->min_rtt()) + receive_buffer_ / 2);
+  const std::uint64_t window =
+      std::min(controller_->window_bytes(), bytes_in(rate, controller_->min_rtt()) + receive_buffer_ / 2);
+  // What waits at an exposer that is behind are windows, not rates. One train may always wait there.
+  const auto held_back = static_cast<std::uint64_t>(static_cast<double>(window) * pressure_.factor());
+  return std::max(held_back, std::min(window, longest_train_bytes(slice_capacity())));
 }
 
 bool Path::queue_is_seen() const { return is_queued(latest_rtt_, controller_->min_rtt()); }
@@ -70,21 +74,49 @@ double Path::ns_per_byte() const {
   return rate == 0 ? 0 : 1e9 / static_cast<double>(rate);
 }
 
+std::uint64_t Path::train_bytes(std::uint16_t slice_bytes) const {
+  const std::uint64_t bytes = ip_bytes(slice_bytes);
+  const std::uint64_t window = window_bytes();
+  const std::uint64_t train = std::min(longest_train_bytes(slice_bytes), window);
+  // At most a quarter of the window, so that there are always several on their way: others', where an exposer
+  // is behind.
+  return pressure_.holds_back() ? train : std::min(train, std::max(window / 4, 2 * bytes));
+}
+
+// Each train costs the exposer a turn and the puller a wake-up: who holds back asks less often, not for less.
+std::uint64_t Path::longest_train_bytes(std::uint16_t slice_bytes) const {
+  return train_bytes_at(controller_->rate(), ip_bytes(slice_bytes));
+}
+
+// On a short path it is the window that bounds trains, and each answer would draw one slice: trains would
+// become as short as that, and cost a datagram and two wake-ups a slice (the silly window, RFC 9293, section
+// 3.8.6.2). On a long one whole trains would come in bursts, and lose against traffic that does not.
+std::uint64_t Path::least_train_bytes(std::uint16_t slice_bytes) const {
+  const std::uint64_t train = train_bytes(slice_bytes);
+  const bool whole = pressure_.holds_back() || train < longest_train_bytes(slice_bytes);
+  return whole ? train : ip_bytes(slice_bytes);
+}
+
 bool Path::window_is_open(std::uint16_t slice_bytes) const {
-  return in_flight_ + ip_bytes(slice_bytes) <= window_bytes();
+  return in_flight_ + least_train_bytes(slice_bytes) <= window_bytes();
 }
 
 std::uint32_t Path::slices_allowed(TimePoint now, std::uint16_t slice_bytes) const {
   if (now < pacer_.next() || !window_is_open(slice_bytes)) return 0;
-  const std::uint64_t bytes = ip_bytes(slice_bytes);
-  const std::uint64_t window = window_bytes();
-  // At most a quarter of the window in one train, so that there are always several on their way.
-  const std::uint64_t train =
-      std::min(train_bytes_at(rate(), ip_bytes(slice_bytes)), std::max(window / 4, 2 * bytes));
-  const std::uint64_t room = window - in_flight_;
   const std::uint64_t most =
       std::min<std::uint64_t>(max_train_slices, max_train_bytes / (slice_bytes + header_bytes));
-  return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(std::min(train, room) / bytes, 1, most));
+  const std::uint64_t bytes = std::min(train_bytes(slice_bytes), window_bytes() - in_flight_);
+  return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(bytes / ip_bytes(slice_bytes), 1, most));
+}
+
+std::uint32_t Path::slices_to_follow() const {
+  const std::uint64_t bytes = ip_bytes(slice_capacity());
+  const std::uint64_t window = window_bytes();
+  const std::uint64_t room = window - std::min(window, in_flight_);
+  // They come at once: a quarter of what is on its way otherwise is what queues are sure to have room for.
+  const std::uint64_t burst = bytes_in(controller_->estimated_rate(), controller_->min_rtt()) / 4;
+  const std::uint64_t most = std::max(burst, first_window_slices * bytes);
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(std::min(most, room) / bytes, max_train_slices));
 }
 
 AskedTrain Path::on_ask(TimePoint now, std::uint32_t slices, std::uint16_t slice_bytes) {
@@ -135,7 +167,7 @@ LossSample Path::loss_sample(TimePoint now, const AskedTrain& train, std::uint32
           .bytes = std::uint64_t{slices} * train.ip_bytes,
           .slices = slices,
           .train_slices = train.slices,
-          .request = train.request_lost,
+          .request = train.told == AskedTrain::Told::request,
           .in_flight = in_flight_,
           .phase = train.phase};
 }

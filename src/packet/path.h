@@ -58,6 +58,9 @@ class Path {
   // How many slices may be asked for now, as one train: 0 where window or pacer say no.
   std::uint32_t slices_allowed(TimePoint now, std::uint16_t slice_bytes) const;
   bool window_is_open(std::uint16_t slice_bytes) const;
+  // How many of a surface's first slices may be asked for with a HELLO, of which nobody knows yet how long
+  // they are: what a first window takes, and of a path that is known to be wide as much as a train holds.
+  std::uint32_t slices_to_follow() const;
   TimePoint next_ask() const { return pacer_.next(); }
 
   // A train of so many slices is asked for.
@@ -71,13 +74,13 @@ class Path {
   void report_loss(TimePoint now, const AskedTrain& train, std::uint32_t slices);
   void report_spurious_loss(TimePoint now, const AskedTrain& train);
   void on_limited() { delivery_.on_limited(in_flight_); }
+  // The exposer dropped a request, or is taken to have done so.
   void on_busy(TimePoint now) { pressure_.on_busy(now, rtt_.smoothed()); }
 
   // Round trips are longer than the shortest by more than noise.
   bool queue_is_seen() const;
-  // Whether a train of which nothing came may have been lost as a request: no queue is seen, neither on the
-  // path nor at the exposer.
-  bool requests_may_be_lost() const { return !queue_is_seen() && pressure_.keeps_up(); }
+  // The exposer kept up lately: what is missing was not dropped by it.
+  bool exposer_keeps_up() const { return pressure_.keeps_up(); }
   // How long the answer to what was asked last may reasonably take: a probe timeout, and the time that all
   // that is in flight before it takes at the path's rate.
   Duration answer_time() const;
@@ -99,6 +102,9 @@ class Path {
   void set_cookie(const Cookie& cookie, TimePoint now, Duration lifetime);
 
  private:
+  std::uint64_t train_bytes(std::uint16_t slice_bytes) const;
+  std::uint64_t longest_train_bytes(std::uint16_t slice_bytes) const;
+  std::uint64_t least_train_bytes(std::uint16_t slice_bytes) const;
   LossSample loss_sample(TimePoint now, const AskedTrain& train, std::uint32_t slices) const;
 
   const IpVersion ip_;

@@ -49,7 +49,7 @@ void Recovery::on_late(TimePoint now, std::uint64_t ask, AskedTrain& train) {
   if (train.purpose == AskedTrain::Purpose::mtu_probe) return;
   if (train.unreported > 0)
     --train.unreported;
-  else
+  else if (train.told != AskedTrain::Told::nothing)
     path_.report_spurious_loss(now, train);
 }
 
@@ -64,9 +64,28 @@ void Recovery::tell_arrivals() {
   observer_.on_event(event::RateChanged{path_.controller().estimated_rate(), path_.window_bytes()});
 }
 
+// Several trains may have been asked for at once: one of them is meant.
+void Recovery::on_busy(TimePoint now, std::uint32_t timestamp) {
+  path_.on_busy(now);
+  const AskedTrain* dropped = nullptr;
+  for (auto ask = asks_.lowest_outstanding(); ask; ask = asks_.next_outstanding(*ask + 1)) {
+    const AskedTrain& train = asks_.train(*ask);
+    if (dropped == nullptr && train.arrived == 0 && encode_timestamp(train.asked.asked_at) == timestamp)
+      dropped = &train;
+    if (&train != dropped) continue;
+    dropped_.push_back(asks_.slice(*ask));
+    AskedTrain& lost = asks_.set_lost(*ask);
+    lost.unreported = 0;
+    path_.on_abandoned(lost.ip_bytes);
+    if (lost.purpose == AskedTrain::Purpose::mtu_probe) path_.on_mtu_probe_abandoned();
+  }
+  if (dropped != nullptr) observer_.on_event(event::RequestLost{dropped->slices});
+}
+
 std::span<const SliceId> Recovery::settle(TimePoint now) {
   tell_arrivals();
-  lost_slices_.clear();
+  lost_slices_.assign(dropped_.begin(), dropped_.end());
+  dropped_.clear();
   detect(now);
   return lost_slices_;
 }
@@ -92,17 +111,25 @@ void Recovery::detect(TimePoint now) {
 void Recovery::report(TimePoint now, AskedTrain& train) {
   const std::uint32_t slices = std::exchange(train.unreported, 0);
   if (slices == 0) return;
-  if (train.purpose == AskedTrain::Purpose::mtu_probe) return path_.on_mtu_probe_lost(now);
-  train.request_lost = may_be_lost_request(train) && path_.requests_may_be_lost();
-  path_.report_loss(now, train, slices);
-  if (train.request_lost)
-    observer_.on_event(event::RequestLost{slices});
-  else
-    observer_.on_event(event::SlicesLost{slices});
+  if (train.purpose == AskedTrain::Purpose::mtu_probe)
+    return path_.exposer_keeps_up() ? path_.on_mtu_probe_lost(now) : path_.on_mtu_probe_abandoned();
+  if (!may_be_lost_request(train) || (path_.exposer_keeps_up() && path_.queue_is_seen())) {
+    train.told = AskedTrain::Told::slices;
+    path_.report_loss(now, train, slices);
+    return observer_.on_event(event::SlicesLost{slices});
+  }
+  if (path_.exposer_keeps_up()) {
+    train.told = AskedTrain::Told::request;
+    path_.report_loss(now, train, slices);
+  } else {
+    path_.on_busy(now);
+  }
+  observer_.on_event(event::RequestLost{slices});
 }
 
 void Recovery::give_up() {
   tell_arrivals();
+  dropped_.clear();
   path_.on_abandoned(asks_.outstanding_bytes());
   while (const auto ask = asks_.lowest_outstanding()) {
     if (asks_.train(*ask).purpose == AskedTrain::Purpose::mtu_probe) path_.on_mtu_probe_abandoned();

@@ -22,7 +22,8 @@ namespace rgtp::packet {
 class Recovery {
  public:
   // A train that is this long and missing whole may be a lost request. Shorter ones count as they are: over
-  // a shallow queue at a low rate they are dropped whole, and that must be seen.
+  // a shallow queue at a low rate they are dropped whole, and that must be seen. While the exposer is behind
+  // it is the one who drops requests, of any length.
   static constexpr std::uint32_t shortest_lost_request = 8;
 
   // Both outlive it.
@@ -37,8 +38,13 @@ class Recovery {
   // One PULL, under ask numbers from next_ask() on.
   void on_asked(TimePoint now, std::span<const SliceId> slices, std::uint16_t slice_bytes,
                 AskedTrain::Purpose purpose = AskedTrain::Purpose::data);
+  // The exposer has begun to answer what was asked for last: the rest is probed for no sooner than if it had
+  // been asked for now.
+  void on_answer_begun(TimePoint now) { losses_.on_ask(now); }
   // An answer of so many IP bytes. False where nothing like it is known to have been asked for.
   bool on_data(TimePoint now, const Data& data, std::uint32_t ip_bytes, Mark mark);
+  // REFUSE(busy) for what was asked for at that time: it is not waited for, and lost at the next settle().
+  void on_busy(TimePoint now, std::uint32_t timestamp);
   // Tells the path what came since, and finds what is lost by now. Valid until the next call.
   std::span<const SliceId> settle(TimePoint now);
   // Whatever is outstanding is not waited for any more: it counts neither as lost nor as arrived.
@@ -60,8 +66,8 @@ class Recovery {
   std::optional<TimePoint> deadline() const { return losses_.deadline(path_.answer_time(), asks_); }
 
  private:
-  static bool may_be_lost_request(const AskedTrain& train) {
-    return train.arrived == 0 && train.slices >= shortest_lost_request;
+  bool may_be_lost_request(const AskedTrain& train) const {
+    return train.arrived == 0 && (train.slices >= shortest_lost_request || !path_.exposer_keeps_up());
   }
 
   void on_late(TimePoint now, std::uint64_t ask, AskedTrain& train);
@@ -77,6 +83,7 @@ class Recovery {
   AskedTrain* arriving_ = nullptr;
   Path::Arrival arrival_;
   std::vector<std::uint64_t> lost_;   // reused
+  std::vector<SliceId> dropped_;      // by the exposer, since settle()
   std::vector<SliceId> lost_slices_;  // reused
 };
 

@@ -19,11 +19,12 @@ class ServicePressure {
 
   // An answer's service delay; `round_trip` is how often asking may fall and rise.
   void on_answer(TimePoint now, Duration service_delay, Duration round_trip);
-  // REFUSE(busy): the request was dropped.
+  // A request was dropped by the exposer: it said so, or nothing came of it while it was behind.
   void on_busy(TimePoint now, Duration round_trip);
 
-  // What the rate of asking is multiplied with.
+  // What rate and window are multiplied with.
   double factor() const { return factor_; }
+  bool holds_back() const { return factor_ < 1; }
   // The exposer kept up lately: what is missing was not dropped by it.
   bool keeps_up() const { return latest_ <= low; }
 

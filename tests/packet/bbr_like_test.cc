@@ -65,7 +65,7 @@ class BbrLikeTest : public testing::Test {
 
 TEST_F(BbrLikeTest, KnowsNothingAtFirst) {
   EXPECT_EQ(controller_->name(), "bbr-like");
-  EXPECT_EQ(controller_->window_bytes(), 10U * slice_bytes);
+  EXPECT_EQ(controller_->window_bytes(), first_window_slices * slice_bytes);
   EXPECT_EQ(controller_->rate(), 0U);
   EXPECT_EQ(controller_->estimated_rate(), 0U);
   EXPECT_EQ(controller_->min_rtt(), Duration{});

@@ -38,12 +38,19 @@ TEST_F(LossModelTest, LossThatDoesNotDependOnTheRateIsChance) {
 }
 
 TEST_F(LossModelTest, IsNotHastyAboutChance) {
-  ask(1000, 0.05, Pace::level);
-  EXPECT_EQ(model_.chance(), 0) << "nothing was asked for below the estimate";
-  ask(63, 0.05, Pace::below);
+  ask(149, 0.05, Pace::level);
   EXPECT_EQ(model_.chance(), 0);
+  ask(2, 0, Pace::level);
+  EXPECT_NEAR(model_.chance(), 0.05, 0.01) << "until more is known: so long as no queue is seen";
+  model_ = {};
+  ask(200, 0.5, Pace::above);
+  EXPECT_EQ(model_.chance(), LossModel::most_hasty_chance) << "what drops so much may be a policer";
+  model_ = {};
+  ask(151, 0.05, Pace::level);
+  ask(63, 0, Pace::below);
+  EXPECT_GT(model_.chance(), 0.03);
   ask(2, 0, Pace::below);
-  EXPECT_GT(model_.chance(), 0.04);
+  EXPECT_EQ(model_.chance(), 0) << "below the estimate nothing is lost";
 }
 
 // A policer drops what is above its rate, without a queue.

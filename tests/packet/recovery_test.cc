@@ -211,14 +211,80 @@ TEST_F(RecoveryTest, WhereAQueueIsSeenNoRequestWasLost) {
   EXPECT_EQ(slices_told<event::RequestLost>(), 0U);
 }
 
-TEST_F(RecoveryTest, WhereTheExposerIsBehindNoRequestWasLost) {
+// Of whatever length: it is not the path that is short of anything.
+TEST_F(RecoveryTest, WhereTheExposerIsBehindItDroppedWhatIsMissingWhole) {
   measure(20ms, 1500us);
-  ask(8);
+  const std::uint64_t rate = path_->rate();
+  ask(4);
   const std::uint64_t next = ask(4);
   now_ += round_trip + 1500us;
   for (std::uint64_t number = next; number < next + 3; ++number) arrive(number, 1500us);
-  EXPECT_EQ(settle().size(), 8U);
-  EXPECT_EQ(slices_told<event::SlicesLost>(), 8U);
+  EXPECT_EQ(settle().size(), 4U);
+  EXPECT_EQ(slices_told<event::SlicesLost>(), 0U);
+  EXPECT_EQ(slices_told<event::RequestLost>(), 4U);
+  EXPECT_LT(path_->rate(), rate);
+}
+
+TEST_F(RecoveryTest, WhatTheExposerSaysItDroppedIsLostAtOnceAndToldToNobodyElse) {
+  measure(20ms);
+  ask(4);
+  now_ += 1ms;
+  const TimePoint asked_at = now_;
+  const std::uint64_t dropped = ask(9);
+  now_ += 1ms;
+  ask(4);
+  const std::uint64_t in_flight = path_->in_flight();
+  recovery_->on_busy(now_, encode_timestamp(asked_at));
+  EXPECT_EQ(settle().size(), 9U);
+  EXPECT_TRUE(settle().empty());
+  EXPECT_LT(path_->in_flight(), in_flight);
+  EXPECT_EQ(slices_told<event::RequestLost>(), 9U);
+  EXPECT_EQ(slices_told<event::SlicesLost>(), 0U);
+  EXPECT_FALSE(path_->exposer_keeps_up());
+  // Another one for the same request, or for one that nobody knows, slows down and changes nothing else.
+  recovery_->on_busy(now_, encode_timestamp(asked_at));
+  recovery_->on_busy(now_, encode_timestamp(asked_at) + 500);
+  EXPECT_TRUE(settle().empty());
+  // It was served after all: nothing was told that could be taken back.
+  arrive(dropped);
+  EXPECT_EQ(observer_.all<event::LossWasSpurious>().size(), 1U);
+}
+
+TEST_F(RecoveryTest, WhatWasDroppedIsNotGivenBackOnceAllIsAskedForFromScratch) {
+  measure(20ms);
+  const TimePoint asked_at = now_;
+  ask(4);
+  recovery_->on_busy(now_, encode_timestamp(asked_at));
+  recovery_->give_up();
+  EXPECT_TRUE(settle().empty());
+}
+
+// Else three dropped ones would end the search for a while, and one would end it for good.
+TEST_F(RecoveryTest, AProbeThatTheExposerDroppedSaysNothingOfThePath) {
+  begin(1200);
+  measure(20ms);
+  for (int i = 0; i < 4; ++i) {
+    ASSERT_TRUE(path_->mtu_probe(now_)) << i;
+    path_->on_mtu_probe();
+    const TimePoint asked_at = now_;
+    ask(1, AskedTrain::Purpose::mtu_probe);
+    EXPECT_FALSE(path_->mtu_probe(now_));
+    recovery_->on_busy(now_, encode_timestamp(asked_at));
+    EXPECT_EQ(settle().size(), 1U);
+    now_ += 1ms;
+  }
+  EXPECT_EQ(path_->mtu_probe(now_), slice_capacity_of(1500, IpVersion::v4));
+}
+
+TEST_F(RecoveryTest, WhereTheExposerIsBehindWhatIsMissingInPartWasLost) {
+  measure(20ms, 1500us);
+  const std::uint64_t first = ask(4);
+  const std::uint64_t next = ask(4);
+  now_ += round_trip + 1500us;
+  arrive(first, 1500us);
+  for (std::uint64_t number = next; number < next + 3; ++number) arrive(number, 1500us);
+  EXPECT_EQ(settle().size(), 3U);
+  EXPECT_EQ(slices_told<event::SlicesLost>(), 3U);
   EXPECT_EQ(slices_told<event::RequestLost>(), 0U);
 }
 
