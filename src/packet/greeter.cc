@@ -11,10 +11,9 @@ TimePoint Greeter::again(std::optional<Duration> limit) const {
   return *sent_at_ + std::min(backoff, limit.value_or(max_interval));
 }
 
-void Greeter::on_sent(TimePoint now, std::uint32_t slices_wanted) {
+void Greeter::on_sent(TimePoint now) {
   sent_at_ = now;
   ++unanswered_;
-  slices_wanted_ = slices_wanted;
 }
 
 }  // namespace rgtp::packet

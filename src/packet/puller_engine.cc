@@ -10,12 +10,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// What a HELLO to an exposer that is known already has follow: a small surface in one round trip.
-constexpr std::uint32_t slices_to_follow = 16;
 // A cookie that came with REFUSE(retry) says nothing about its life: it is valid for an epoch at least.
 constexpr Duration retry_cookie_lifetime = 60s;
-constexpr std::uint32_t probe_slices = 4;
-constexpr std::uint32_t black_hole_probes = 4;
 
 std::optional<std::uint64_t> final_size_of(const ManifestAnswer& answer) {
   return answer.final_size_known ? std::optional(answer.final_size) : std::nullopt;
@@ -29,9 +25,12 @@ PullerEngine::PullerEngine(TimePoint now, const Options& options, Path& path, Si
       sink_(sink),
       observer_(sink.observer()),
       endings_(now, options.idle_timeout),
+      stall_(now),
+      writer_(options.pull_id, options.id, path, observer_),
       recovery_(path, observer_),
       picker_(reassembly_, availability_, sink),
-      last_useful_(now) {}
+      slice_length_(path, picker_, recovery_, observer_),
+      asker_(path, picker_, reassembly_, slice_length_, recovery_, writer_, observer_) {}
 
 PullerEngine::~PullerEngine() = default;
 
@@ -97,12 +96,12 @@ void PullerEngine::begin_fetching(TimePoint now, const Manifest& manifest, const
     return fail_with(std::move(taken).error());
   if (!tell_final_size()) return;
   state_ = State::fetching;
-  last_useful_ = now;
-  picker_.begin(*manifest_, slice_bytes_for(manifest, path_.slice_capacity()));
-  if (greeter_.slices_wanted() == 0) return;
-  if (availability_.is_complete()) return log_followed_slices();
-  // Nothing follows while a surface grows. An answer to another HELLO may have found it finished.
-  recovery_.skip_asks(greeter_.slices_wanted());
+  stall_.restart(now);
+  slice_length_.begin(*manifest_);
+  // Later HELLO than the one that was answered would make the round trip too short.
+  const Duration took = elapsed_since(answer.timestamp, now);
+  const TimePoint asked_at = took < options_.idle_timeout ? now - took : greeter_.sent_at();
+  asker_.on_greeted(now, asked_at, greeter_, *manifest_, availability_);
 }
 
 bool PullerEngine::tell_final_size() {
@@ -127,26 +126,6 @@ void PullerEngine::on_announce(TimePoint now, std::span<const std::byte> datagra
   tell_final_size();
 }
 
-// The HELLO asked for the surface's first slices under ask numbers from 0 on; now it is known which they are.
-void PullerEngine::log_followed_slices() {
-  PullRequest followed;
-  followed.slice_bytes = picker_.slice_bytes();
-  runs_from_beginning(*manifest_, availability_.end().value, greeter_.slices_wanted(), followed);
-  picked_.slices.clear();
-  for (const Run& run : followed.asked())
-    for (std::uint32_t slice = 0; slice < run.count; ++slice)
-      picked_.slices.push_back({run.chunk, static_cast<std::uint16_t>(run.first + slice)});
-  if (picked_.slices.empty()) return;
-  recovery_.on_asked(greeter_.sent_at(), picked_.slices, followed.slice_bytes);
-  // Where the pull wants the surface's beginning, these are the slices that it would have picked first.
-  picker_.pick(followed.slices(), picked_);
-  PullRequest wanted;
-  Picker::to_runs(picked_.slices, wanted);
-  if (!std::equal(wanted.asked().begin(), wanted.asked().end(), followed.asked().begin(),
-                  followed.asked().end()))
-    for (const SliceId& slice : picked_.slices) picker_.give_back(slice);
-}
-
 void PullerEngine::on_data(TimePoint now, std::span<const std::byte> datagram, Mark mark) {
   const auto data = parse_data(datagram);
   if (state_ != State::fetching || !data || !check_matches(datagram)) return dropped(datagram);
@@ -154,10 +133,8 @@ void PullerEngine::on_data(TimePoint now, std::span<const std::byte> datagram, M
   const auto payload = datagram.subspan(header_bytes);
   const bool was_asked_for =
       recovery_.on_data(now, *data, path_.ip_bytes(static_cast<std::uint16_t>(payload.size())), mark);
-  if (picker_.is_probing(slice) && payload.size() == reassembly_.slice_bytes_of(slice.chunk)) {
-    picker_.set_slice_bytes(slice_bytes_for(*manifest_, path_.slice_capacity()));
-    picker_.on_probe_arrived(slice);
-  }
+  if (picker_.is_probing(slice) && payload.size() == reassembly_.slice_bytes_of(slice.chunk))
+    slice_length_.on_probe_arrived(slice);
   // Data is placed by its numbers, whatever the books say of the ask.
   const auto outcome = reassembly_.receive(slice, payload);
   if (outcome == Reassembly::Outcome::not_begun && !was_asked_for) return dropped(datagram);
@@ -165,7 +142,7 @@ void PullerEngine::on_data(TimePoint now, std::span<const std::byte> datagram, M
   const bool useful = outcome == Reassembly::Outcome::placed || outcome == Reassembly::Outcome::chunk_filled;
   observer_.on_event(event::SliceReceived{data->ask, slice.chunk, slice.slice, !useful});
   if (!useful) return;
-  last_useful_ = now;
+  stall_.restart(now);
   endings_.on_data(now);
   if (outcome == Reassembly::Outcome::chunk_filled) on_chunk_filled(slice.chunk);
 }
@@ -191,15 +168,15 @@ void PullerEngine::on_refuse(TimePoint now, std::span<const std::byte> datagram)
   endings_.on_heard(now);
   switch (refuse->reason) {
     case Refusal::retry:
-      if (refuse->cookie == asked_with_) return;  // to a request before that one
+      if (refuse->cookie == writer_.asked_with()) return;  // to a request before that one
       // Another pull of this path may have been told first.
       if (refuse->cookie != path_.cookie(now)) path_.set_cookie(refuse->cookie, now, retry_cookie_lifetime);
-      if (state_ == State::fetching) ask_from_scratch();
+      if (state_ == State::fetching) asker_.ask_from_scratch();
       return;
     case Refusal::slice_too_large:
-      if (take_shorter_slices(refuse->value)) return;
+      if (slice_length_.limit(refuse->value)) return;
       break;
-    case Refusal::busy: return path_.on_busy(now);
+    case Refusal::busy: return recovery_.on_busy(now, refuse->timestamp);
     case Refusal::version:
       // Of a HELLO whose version was damaged on its way: what else it says nobody could check.
       if (refuse->version_min <= wire_version && wire_version <= refuse->version_max) return;
@@ -208,6 +185,10 @@ void PullerEngine::on_refuse(TimePoint now, std::span<const std::byte> datagram)
   }
   observer_.on_event(event::Refused{refusal_error(refuse->reason).code});
   endings_.on_refused(now, refuse->reason);
+}
+
+void PullerEngine::handle_new_socket() {
+  if (state_ == State::fetching) asker_.ask_from_scratch();
 }
 
 void PullerEngine::handle_unreachable(TimePoint now) {
@@ -226,62 +207,21 @@ void PullerEngine::handle_timeout(TimePoint now) {
   if (auto error = endings_.verdict(now, path_.rtt().smoothed())) fail_with(std::move(*error));
 }
 
-// Losses.
-
-// Whatever the books say, the bitmap is the truth.
-void PullerEngine::ask_from_scratch() {
-  recovery_.give_up();
-  picker_.rebuild();
+StallWatch::WaitsFor PullerEngine::waits_for() {
+  if (recovery_.outstanding() > 0 || picker_.has_more()) return StallWatch::WaitsFor::data;
+  return lacks_announcements() ? StallWatch::WaitsFor::announcements : StallWatch::WaitsFor::nothing;
 }
 
-TimePoint PullerEngine::stuck_at() const {
-  return last_useful_ + std::max<Duration>(1s, 8 * path_.rtt().probe_timeout());
-}
-
-PullerEngine::WaitsFor PullerEngine::waits_for() {
-  if (recovery_.outstanding() > 0 || picker_.has_more()) return WaitsFor::data;
-  return lacks_announcements() ? WaitsFor::announcements : WaitsFor::nothing;
-}
-
-// While nothing is wanted nothing can be heard: silence counts from when there is something again. Polls are
-// answered, though there may be no data for long.
 void PullerEngine::watch_idleness(TimePoint now) {
-  const WaitsFor before = std::exchange(waits_for_, waits_for());
-  if (before != WaitsFor::data || waits_for_ != WaitsFor::data) last_useful_ = now;
-  if (before == WaitsFor::nothing || waits_for_ == WaitsFor::nothing) endings_.on_idle(now);
+  if (stall_.on_look(now, waits_for()) == StallWatch::Silence::expected) endings_.on_idle(now);
 }
 
 // The last resort, on a clock of its own.
 void PullerEngine::rebuild_if_stuck(TimePoint now) {
-  if (now < stuck_at() || (recovery_.outstanding() == 0 && !picker_.has_more())) return;
-  last_useful_ = now;
-  suspect_black_hole(now);
-  ask_from_scratch();
-}
-
-// Nothing gets through, however often it is asked for: perhaps because slices are longer than the path
-// carries now. Chunks begun with such begin again with a length that every path has.
-void PullerEngine::suspect_black_hole(TimePoint now) {
-  if (path_.mtu() <= fallback_mtu) return;
-  path_.on_black_hole(now);
-  observer_.on_event(event::MtuChanged{path_.mtu()});
-  cut_anew();
-}
-
-bool PullerEngine::take_shorter_slices(std::uint32_t longest) {
-  const auto capacity = static_cast<std::uint16_t>(std::min<std::uint32_t>(longest, max_slice_bytes));
-  path_.limit_slice_capacity(capacity);
-  // Late refusals of longer slices than there are now mean nothing.
-  return cut_anew() || picker_.slice_bytes() <= capacity;
-}
-
-bool PullerEngine::cut_anew() {
-  if (state_ != State::fetching) return false;
-  const std::uint16_t slice_bytes = slice_bytes_for(*manifest_, path_.slice_capacity());
-  if (slice_bytes >= picker_.slice_bytes() && !picker_.has_longer_than(slice_bytes)) return false;
-  recovery_.give_up();
-  picker_.cut_anew(slice_bytes);
-  return true;
+  if (now < stall_.stuck_at(path_.rtt().probe_timeout()) || waits_for() != StallWatch::WaitsFor::data) return;
+  stall_.restart(now);
+  slice_length_.on_black_hole(now);
+  asker_.ask_from_scratch();
 }
 
 // Output.
@@ -296,8 +236,7 @@ std::size_t PullerEngine::poll_transmit(TimePoint now, std::span<std::byte> out)
     if (const std::size_t size = write_probe(now, out); size > 0) return size;
   }
   if (now >= poller_.next() && lacks_announcements()) return write_poll(now, out);
-  if (const std::size_t size = write_mtu_probe(now, out); size > 0) return size;
-  return write_pull(now, out);
+  return asker_.ask(now, out);
 }
 
 TimePoint PullerEngine::next_hello() const {
@@ -308,104 +247,24 @@ TimePoint PullerEngine::next_hello() const {
 }
 
 std::size_t PullerEngine::write_hello(TimePoint now, std::span<std::byte> out) {
-  Hello hello;
-  hello.pull_id = options_.pull_id;
-  hello.timestamp = encode_timestamp(now);
-  hello.slice_capacity = path_.slice_capacity();
-  hello.id = options_.id;
-  hello.cookie = path_.cookie(now);
-  if (state_ == State::greeting && hello.cookie != Cookie{}) hello.slices_wanted = slices_to_follow;
-  greeter_.on_sent(now, hello.slices_wanted);
-  return finish_datagram(encode(hello, out), out);
+  greeter_.on_sent(now);
+  const bool some_follow =
+      state_ == State::greeting && path_.cookie(now) != Cookie{} && sink_.takes_beginning();
+  if (!some_follow) return writer_.write_hello(now, 0, path_.slice_capacity(), out);
+  if (greeter_.slices_wanted() == 0) greeter_.want(path_.slices_to_follow(), path_.slice_capacity());
+  return writer_.write_hello(now, greeter_.slices_wanted(), greeter_.slice_capacity(), out);
 }
 
 std::size_t PullerEngine::write_poll(TimePoint now, std::span<std::byte> out) {
-  // No longer than the DATA that the path carries, and than what every path does: nothing would tell that
-  // the answers are too long.
-  const std::size_t longest = header_bytes + std::min(path_.slice_capacity(), fallback_slice_capacity);
-  const Duration rtt = path_.rtt().smoothed();
-  Poll poll;
-  poll.pull_id = options_.pull_id;
-  poll.timestamp = encode_timestamp(now);
-  poll.published = availability_.published();
-  poll.words = poller_.poll(now, rtt, availability_, sink_.wanted(),
-                            static_cast<std::uint16_t>(announce_words_in(longest)));
-  if (path_.rtt().has_sample()) poll.rtt_us = static_cast<std::uint32_t>(rtt / 1us);
-  poll.id = options_.id;
-  poll.cookie = path_.cookie(now);
-  return finish_datagram(encode(poll, out), out);
+  const WordRange words =
+      poller_.poll(now, path_.rtt().smoothed(), availability_, sink_.wanted(), writer_.most_words());
+  return writer_.write_poll(now, availability_.published(), words, out);
 }
 
-std::size_t PullerEngine::write_pull(TimePoint now, std::span<std::byte> out) {
-  const std::uint16_t slice_bytes = picker_.next_slice_bytes();
-  if (slice_bytes == 0) {
-    path_.on_limited();
-    return 0;
-  }
-  const std::uint32_t most = path_.slices_allowed(now, slice_bytes);
-  if (most == 0) return 0;
-  picker_.pick(most, picked_);
-  return write_picked(now, slice_bytes, out);
-}
-
-// Asks again for the last slices: their arrival shows whether all before them is lost.
 std::size_t PullerEngine::write_probe(TimePoint now, std::span<std::byte> out) {
   recovery_.on_probe(now);
-  if (recovery_.probes_in_a_row() >= black_hole_probes) suspect_black_hole(now);
-  picked_.slices.clear();
-  std::uint16_t slice_bytes = 0;
-  recovery_.for_each_outstanding_from_latest([&](const SliceId& slice) {
-    // A slice that may be longer than the path carries would show nothing.
-    if (!reassembly_.is_missing(slice) || picker_.is_probing(slice)) return true;
-    if (slice_bytes == 0) slice_bytes = reassembly_.slice_bytes_of(slice.chunk);
-    if (slice_bytes == reassembly_.slice_bytes_of(slice.chunk)) picked_.slices.push_back(slice);
-    return picked_.slices.size() < probe_slices;
-  });
-  if (picked_.slices.empty()) {
-    ask_from_scratch();  // all that they asked for has come by other asks, or is cut anew
-    return 0;
-  }
-  observer_.on_event(event::ProbeTimeout{recovery_.probes_in_a_row()});
-  std::sort(picked_.slices.begin(), picked_.slices.end());
-  picked_.slices.erase(std::unique(picked_.slices.begin(), picked_.slices.end()), picked_.slices.end());
-  picked_.again = static_cast<std::uint32_t>(picked_.slices.size());
-  return write_picked(now, slice_bytes, out);
-}
-
-// One slice that is longer than those which are known to arrive.
-std::size_t PullerEngine::write_mtu_probe(TimePoint now, std::span<std::byte> out) {
-  const auto capacity = path_.mtu_probe(now);
-  if (!capacity) return 0;
-  const std::uint16_t slice_bytes = slice_bytes_for(*manifest_, *capacity);
-  if (slice_bytes <= picker_.slice_bytes() || path_.slices_allowed(now, slice_bytes) == 0) return 0;
-  const auto slice = picker_.begin_probe(slice_bytes);
-  if (!slice) return 0;
-  path_.on_mtu_probe();
-  picked_.slices.assign(1, *slice);
-  picked_.again = 0;
-  return write_picked(now, slice_bytes, out, AskedTrain::Purpose::mtu_probe);
-}
-
-std::size_t PullerEngine::write_picked(TimePoint now, std::uint16_t slice_bytes, std::span<std::byte> out,
-                                       AskedTrain::Purpose purpose) {
-  PullRequest request;
-  request.pull_id = options_.pull_id;
-  request.timestamp = encode_timestamp(now);
-  request.first_ask = static_cast<std::uint32_t>(recovery_.next_ask());
-  request.slice_bytes = slice_bytes;
-  request.id = options_.id;
-  request.cookie = asked_with_ = path_.cookie(now);
-  Picker::to_runs(picked_.slices, request);
-  const auto slices = static_cast<std::uint32_t>(picked_.slices.size());
-  observer_.on_event(event::Asked{recovery_.next_ask(), slices, picked_.again});
-  recovery_.on_asked(now, picked_.slices, slice_bytes, purpose);
-  return finish_datagram(encode(request, out), out);
-}
-
-std::size_t PullerEngine::finish_datagram(std::size_t size, std::span<std::byte> out) {
-  seal_datagram(out.first(size));
-  observer_.on_event(event::DatagramSent{static_cast<std::uint32_t>(size)});
-  return size;
+  if (stall_.is_black_hole(now, recovery_.probes_in_a_row())) slice_length_.on_black_hole(now);
+  return asker_.probe(now, out);
 }
 
 TimePoint PullerEngine::poll_timeout(TimePoint now) {
@@ -422,7 +281,8 @@ TimePoint PullerEngine::poll_timeout(TimePoint now) {
   const std::uint16_t slice_bytes = picker_.next_slice_bytes();
   const bool more = slice_bytes != 0;
   if (more && path_.window_is_open(slice_bytes)) next = std::min(next, std::max(now, path_.next_ask()));
-  if (more || recovery_.outstanding() > 0) next = std::min(next, stuck_at());
+  if (more || recovery_.outstanding() > 0)
+    next = std::min(next, stall_.stuck_at(path_.rtt().probe_timeout()));
   return next;
 }
 

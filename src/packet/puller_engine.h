@@ -1,7 +1,8 @@
 // The puller's half of the protocol for one pull, without socket, clock or thread. It composes the machines
 // that each stand in a file of their own: greeter, availability, poller, picker, reassembly, recovery (ask
-// log and loss detector), endings; rate, window, MTU and cookie belong to the path that it shares with other
-// pulls.
+// log and loss detector), slice length, asker, request writer, stall watch, endings; rate, window, MTU and
+// cookie belong to the path that it shares with other pulls. What is left to it is which of them a datagram
+// or a moment concerns.
 //
 //     engine.handle_datagram(arrived, bytes, mark);  engine.handle_unreachable(now);
 //     engine.handle_timeout(now);          at poll_timeout()
@@ -10,12 +11,11 @@
 
 #include <span>
 
+#include "packet/asker.h"
 #include "packet/endings.h"
 #include "packet/greeter.h"
-#include "packet/path.h"
-#include "packet/picker.h"
 #include "packet/poller.h"
-#include "packet/recovery.h"
+#include "packet/stall_watch.h"
 
 namespace rgtp::packet {
 
@@ -27,8 +27,7 @@ class PullerEngine {
     Duration idle_timeout = std::chrono::seconds(10);
   };
   // The longest datagram that poll_transmit() writes.
-  static constexpr std::size_t max_transmit_bytes = pull_base_bytes + max_runs * run_bytes;
-  static_assert(max_transmit_bytes >= hello_bytes && max_transmit_bytes >= poll_bytes);
+  static constexpr std::size_t max_transmit_bytes = RequestWriter::max_bytes;
   // How often a chunk may fail verification.
   static constexpr std::uint32_t max_chunk_failures = 8;
 
@@ -43,6 +42,9 @@ class PullerEngine {
   // `arrived`: at the socket, which may be a little before the present.
   void handle_datagram(TimePoint arrived, std::span<const std::byte> datagram, Mark mark = Mark::none);
   void handle_unreachable(TimePoint now);
+  // The path has another address of ours now, and no cookie: what was asked for from the old one is neither
+  // lost nor will it come.
+  void handle_new_socket();
   void handle_timeout(TimePoint now);
   // Writes the next datagram and returns its length; 0 where there is nothing to send now.
   [[nodiscard]] std::size_t poll_transmit(TimePoint now, std::span<std::byte> out);
@@ -54,7 +56,6 @@ class PullerEngine {
 
  private:
   enum class State { greeting, fetching, finished };
-  enum class WaitsFor { nothing, announcements, data };
 
   void on_manifest(TimePoint now, std::span<const std::byte> datagram);
   void on_data(TimePoint now, std::span<const std::byte> datagram, Mark mark);
@@ -63,35 +64,21 @@ class PullerEngine {
   void begin_fetching(TimePoint now, const Manifest& manifest, const ManifestAnswer& answer);
   // False where it ended the pull.
   bool tell_final_size();
-  void log_followed_slices();
-  void ask_from_scratch();
   void on_chunk_filled(ChunkIndex chunk);
   // What a batch of datagrams came to.
   void settle(TimePoint now);
-  // False where slices are as short as they may be, and `longest` is less.
-  bool take_shorter_slices(std::uint32_t longest);
-  // Slices that the path carries from now on, for chunks begun too; true where those asked for were longer.
-  bool cut_anew();
   void rebuild_if_stuck(TimePoint now);
   void watch_idleness(TimePoint now);
-  WaitsFor waits_for();
+  StallWatch::WaitsFor waits_for();
   // Chunks are wanted that are not known to be published.
   bool lacks_announcements() const { return availability_.next_missing(sink_.wanted()).has_value(); }
-  TimePoint stuck_at() const;
-  void suspect_black_hole(TimePoint now);
   void fail_with(Error error);
   void dropped(std::span<const std::byte> datagram);
 
   TimePoint next_hello() const;
   std::size_t write_hello(TimePoint now, std::span<std::byte> out);
   std::size_t write_poll(TimePoint now, std::span<std::byte> out);
-  std::size_t write_pull(TimePoint now, std::span<std::byte> out);
   std::size_t write_probe(TimePoint now, std::span<std::byte> out);
-  std::size_t write_mtu_probe(TimePoint now, std::span<std::byte> out);
-  // Asks for picked_.
-  std::size_t write_picked(TimePoint now, std::uint16_t slice_bytes, std::span<std::byte> out,
-                           AskedTrain::Purpose purpose = AskedTrain::Purpose::data);
-  std::size_t finish_datagram(std::size_t size, std::span<std::byte> out);
 
   const Options options_;
   Path& path_;
@@ -100,18 +87,17 @@ class PullerEngine {
   State state_ = State::greeting;
   std::optional<Manifest> manifest_;
   Endings endings_;
+  StallWatch stall_;
+  Greeter greeter_;
   Availability availability_;
   Poller poller_;
   bool final_size_told_ = false;
+  RequestWriter writer_;
   Recovery recovery_;
   Reassembly reassembly_;
   Picker picker_;
-  Picker::Picked picked_;                // reused from train to train
-  TimePoint last_useful_;                // when a slice came that was missing, or the wait for one began
-  WaitsFor waits_for_ = WaitsFor::data;  // when last looked at
-
-  Greeter greeter_;
-  Cookie asked_with_{};                     // the last PULL's
+  SliceLength slice_length_;
+  Asker asker_;
   event::DatagramReceived received_{0, 0};  // since settle()
 };
 

@@ -24,43 +24,44 @@ TEST(Greeter, DoublesItsIntervalUpToHalfASecondWhileNobodyAnswers) {
   TimePoint now = start;
   std::vector<Duration> intervals;
   for (int i = 0; i < 6; ++i) {
-    greeter.on_sent(now, 0);
+    greeter.on_sent(now);
     EXPECT_EQ(greeter.sent_at(), now);
     intervals.push_back(greeter.again(std::nullopt) - now);
     now = greeter.again(std::nullopt);
   }
   EXPECT_EQ(intervals, (std::vector<Duration>{200ms, 400ms, 500ms, 500ms, 500ms, 500ms}));
-  for (int i = 0; i < 1000; ++i) greeter.on_sent(now, 0);
+  for (int i = 0; i < 1000; ++i) greeter.on_sent(now);
   EXPECT_EQ(greeter.again(std::nullopt), now + 500ms);
 }
 
 TEST(Greeter, BeginsWithTheShortestIntervalOnceItWasAnswered) {
   Greeter greeter;
-  for (int i = 0; i < 5; ++i) greeter.on_sent(start, 0);
+  for (int i = 0; i < 5; ++i) greeter.on_sent(start);
   greeter.on_answered();
   EXPECT_EQ(greeter.again(std::nullopt), start + 200ms);
-  greeter.on_sent(start + 60s, 0);
+  greeter.on_sent(start + 60s);
   EXPECT_EQ(greeter.again(std::nullopt), start + 60s + 200ms);
-  greeter.on_sent(start + 61s, 0);
+  greeter.on_sent(start + 61s);
   EXPECT_EQ(greeter.again(std::nullopt), start + 61s + 400ms);
 }
 
 TEST(Greeter, IsDueMoreOftenWhereThePeerSeemsToBeGone) {
   Greeter greeter;
-  greeter.on_sent(start, 0);
+  greeter.on_sent(start);
   EXPECT_EQ(greeter.again(250ms), start + 200ms);
-  for (int i = 0; i < 5; ++i) greeter.on_sent(start, 0);
+  for (int i = 0; i < 5; ++i) greeter.on_sent(start);
   EXPECT_EQ(greeter.again(250ms), start + 250ms);
   EXPECT_EQ(greeter.again(std::nullopt), start + 500ms);
 }
 
-TEST(Greeter, KnowsHowManySlicesTheLastOneAskedFor) {
+TEST(Greeter, KnowsWhatFollowsWhicheverHelloIsAnswered) {
   Greeter greeter;
   EXPECT_EQ(greeter.slices_wanted(), 0U);
-  greeter.on_sent(start, 16);
+  greeter.on_sent(start);
+  greeter.want(16, 1140);
+  greeter.on_sent(start + 1s);
   EXPECT_EQ(greeter.slices_wanted(), 16U);
-  greeter.on_sent(start + 1s, 0);
-  EXPECT_EQ(greeter.slices_wanted(), 0U);
+  EXPECT_EQ(greeter.slice_capacity(), 1140);
 }
 
 }  // namespace

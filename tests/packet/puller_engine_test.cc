@@ -308,8 +308,10 @@ TEST_F(PullerEngineTest, AsksForAllThatIsMissingAgainWhereItIsStuck) {
   const auto before = asked();
   suffer_silence([&] { return now_ >= stuck + 100ms; });
   const auto again = asked();
-  EXPECT_GE(before.size(), 9U);
-  EXPECT_TRUE(std::ranges::includes(again, before));
+  // As much of it as a window without answers holds.
+  EXPECT_GE(before.size(), first_window_slices - 1);
+  EXPECT_GE(again.size(), first_window_slices - 1);
+  EXPECT_TRUE(std::ranges::includes(before, again));
 }
 
 TEST_F(PullerEngineTest, GoesOnWhereOneSliceNeverComes) {
@@ -339,8 +341,8 @@ TEST_F(PullerEngineTest, FallsBackToShortSlicesInABlackHole) {
   suffer_silence([&] { return !unanswered_.empty() && unanswered_.back().slice_bytes < 1371; });
   ASSERT_EQ(sink_.ends(), 0);
   EXPECT_GE(events<event::ProbeTimeout>(), 2U);
-  ASSERT_EQ(events<event::MtuChanged>(), 1U);
-  EXPECT_EQ(sink_.observer().all<event::MtuChanged>()[0].bytes, fallback_mtu);
+  ASSERT_EQ(events<event::MtuChanged>(), 2U);
+  EXPECT_EQ(sink_.observer().all<event::MtuChanged>()[1].bytes, fallback_mtu);
   const std::uint16_t shorter = unanswered_.back().slice_bytes;
   EXPECT_LE(shorter + 40 + 8 + header_bytes, fallback_mtu);
   std::erase_if(unanswered_, [&](const PullRequest& pull) { return pull.slice_bytes > shorter; });

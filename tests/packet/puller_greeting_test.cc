@@ -262,6 +262,38 @@ TEST_F(SecondPull, AsksForWhatFollowedOnlyWhereItWasLost) {
   EXPECT_TRUE(sink_.is_complete());
 }
 
+TEST_F(SecondPull, WaitsForWhatFollowsHoweverLongTheManifestTook) {
+  path_.rtt().on_sample(1ms);
+  const auto hello = hello_sent();
+  ASSERT_TRUE(hello);
+  now_ += 50ms;
+  receive(manifest_answer(*hello));
+  engine_->handle_timeout(now_);
+  EXPECT_TRUE(sent().empty());
+  EXPECT_EQ(events<event::ProbeTimeout>(), 0U);
+  now_ += path_.answer_time();
+  EXPECT_FALSE(pulls_sent().empty());
+  EXPECT_EQ(events<event::ProbeTimeout>(), 1U);
+}
+
+// The answer to the first HELLO comes after the second one was sent.
+TEST_F(SecondPull, TakesTheRoundTripOfTheHelloThatWasAnswered) {
+  const auto hello = hello_sent();
+  ASSERT_TRUE(hello);
+  now_ += 210ms;
+  const auto again = hello_sent();
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->slices_wanted, hello->slices_wanted);
+  EXPECT_EQ(again->slice_capacity, hello->slice_capacity);
+  now_ += 5ms;
+  receive(manifest_answer(*hello));
+  PullRequest followed{.first_ask = hello->first_ask, .slice_bytes = slice_bytes(), .id = {}};
+  runs_from_beginning(manifest(), manifest().chunk_count(), hello->slices_wanted, followed);
+  serve(followed);
+  EXPECT_TRUE(sink_.is_complete());
+  EXPECT_GE(path_.rtt().latest(), 200ms);
+}
+
 TEST_F(SecondPull, AsksForWhatItWantsWhereThatIsNotTheBeginning) {
   sink_.want({ChunkIndex{3}, ChunkIndex{5}});
   const auto hello = hello_sent();

@@ -45,14 +45,15 @@ class PullerMtu : public PullerFixture {
 TEST_F(PullerMtu, ProbesWithOneSliceOfAChunkThatIsNotBegun) {
   greet();
   const auto pulls = pulls_sent();
-  ASSERT_GE(pulls.size(), 2U);
-  EXPECT_EQ(pulls[0].slice_bytes, longer);
-  ASSERT_EQ(pulls[0].slices(), 1U);
-  EXPECT_EQ(pulls[0].asked()[0], (Run{ChunkIndex{0}, 0, 1}));
+  ASSERT_GE(pulls.size(), 3U);
+  EXPECT_EQ(pulls[0].asked()[0], (Run{ChunkIndex{0}, 0, 2}));
+  EXPECT_EQ(pulls[1].slice_bytes, longer);
+  ASSERT_EQ(pulls[1].slices(), 1U);
+  EXPECT_EQ(pulls[1].asked()[0], (Run{ChunkIndex{1}, 0, 1}));
   for (const PullRequest& pull : pulls) {
-    if (&pull == &pulls[0]) continue;
+    if (&pull == &pulls[1]) continue;
     EXPECT_EQ(pull.slice_bytes, shorter);
-    for (const Run& run : pull.asked()) EXPECT_NE(run.chunk, ChunkIndex{0});
+    for (const Run& run : pull.asked()) EXPECT_NE(run.chunk, ChunkIndex{1});
   }
 }
 
@@ -62,16 +63,17 @@ TEST_F(PullerMtu, AProbeThatArrivesRaisesTheSlicesOfChunksThatAreNotBegun) {
   std::set<ChunkIndex> begun;
   for (const PullRequest& pull : pulls)
     for (const Run& run : pull.asked()) begun.insert(run.chunk);
+  begun.insert(ChunkIndex{begun.rbegin()->value + 1});  // whose slices come next
   now_ += round_trip;
   for (const PullRequest& pull : pulls) serve(pull);
   EXPECT_EQ(path_.mtu(), longer_mtu);
-  EXPECT_EQ(mtus_told(), std::vector<std::uint32_t>{longer_mtu});
+  EXPECT_EQ(mtus_told(), (std::vector<std::uint32_t>{1200, longer_mtu}));
   run_over(1500, 10s);
   EXPECT_TRUE(sink_.is_complete());
   EXPECT_TRUE(std::ranges::equal(sink_.bytes(), surface_));
   EXPECT_EQ(slices_lost(), 0U);
   for (const auto& [chunk, lengths] : asked_) {
-    const bool keeps = begun.contains(chunk) && chunk != ChunkIndex{0};
+    const bool keeps = begun.contains(chunk) && chunk != ChunkIndex{1};
     EXPECT_EQ(lengths, std::set{keeps ? shorter : longer}) << chunk.value;
   }
   for (const auto& asked : sink_.observer().all<event::Asked>()) EXPECT_EQ(asked.again, 0U);
@@ -85,7 +87,7 @@ TEST_F(PullerMtu, AProbeThatIsLostCostsNothingButItself) {
   EXPECT_GE(single_long_, 3);
   EXPECT_EQ(slices_lost(), 0U);
   EXPECT_EQ(events<event::ProbeTimeout>(), 0U);
-  EXPECT_TRUE(mtus_told().empty());
+  EXPECT_EQ(mtus_told(), std::vector<std::uint32_t>{1200});
   EXPECT_EQ(path_.mtu(), 1200U);
 }
 
@@ -102,7 +104,7 @@ TEST_F(PullerMtu, AChunkWhoseProbeIsLostIsCutLikeOthers) {
   greet();
   run_over(1200, 10s);
   ASSERT_TRUE(sink_.is_complete());
-  EXPECT_EQ(asked_[ChunkIndex{0}], (std::set{shorter, longer}));
+  EXPECT_EQ(asked_[ChunkIndex{1}], (std::set{shorter, longer}));
 }
 
 TEST_F(PullerMtu, InABlackHoleOnlyChunksBegunAtTheDeadSizeBeginAgain) {
@@ -118,9 +120,7 @@ TEST_F(PullerMtu, InABlackHoleOnlyChunksBegunAtTheDeadSizeBeginAgain) {
   run_over(1200, 60s);
   EXPECT_TRUE(sink_.is_complete());
   EXPECT_TRUE(std::ranges::equal(sink_.bytes(), surface_));
-  const auto told = mtus_told();
-  ASSERT_EQ(told.size(), 2U);
-  EXPECT_EQ(told[1], fallback_mtu);
+  EXPECT_EQ(mtus_told(), (std::vector<std::uint32_t>{1200, longer_mtu, fallback_mtu}));
   for (const auto& [chunk, lengths] : asked_) {
     EXPECT_FALSE(there.contains(chunk.value));
     EXPECT_TRUE(lengths.contains(shorter));
@@ -179,6 +179,16 @@ TEST_F(PullerMtu, ARefusalOfTheProbeEndsTheSearch) {
   EXPECT_EQ(path_.mtu(), 1200U);
 }
 
+TEST_F(PullerMtu, ARefusalOfSlicesThatArrivedUntilThenIsToldAsAChange) {
+  greet();
+  run_over(1500, 100ms);
+  ASSERT_EQ(path_.mtu(), longer_mtu);
+  for (int i = 0; i < 2; ++i)
+    receive(Refuse{.pull_id = pull_id, .reason = Refusal::slice_too_large, .value = longer * 3 / 4});
+  const std::uint32_t left = path_.ip_bytes(longer * 3 / 4);
+  EXPECT_EQ(mtus_told(), (std::vector<std::uint32_t>{1200, longer_mtu, left}));
+}
+
 TEST_F(PullerMtu, ARefusalThatComesLateChangesNothing) {
   greet();
   pulls_sent();
@@ -200,9 +210,9 @@ TEST_F(PullerMtu, ARefusalThatComesLateChangesNothing) {
 TEST_F(PullerMtu, DoesNotProbeForLifeWithASliceThatMayBeTooLong) {
   greet();
   const auto first = pulls_sent();
-  ASSERT_EQ(first[0].slice_bytes, longer);
+  ASSERT_EQ(first[1].slice_bytes, longer);
   now_ += round_trip;
-  for (std::size_t i = 1; i < 3; ++i)
+  for (std::size_t i = 2; i < 4; ++i)
     for (const auto& [ask, slice] : asks_of(first[i])) receive_bytes(data_for(ask, slice, shorter));
   // The first probe is lost by what came after it. Nothing is sent after the second.
   Bytes buffer(PullerEngine::max_transmit_bytes);
@@ -227,7 +237,11 @@ TEST_F(PullerMtu, AProbeThatAloneIsOutstandingHoldsNothingUp) {
   greet();
   Bytes buffer(PullerEngine::max_transmit_bytes);
   const auto pull = parse_pull(std::span(buffer).first(engine_->poll_transmit(now_, buffer)));
-  ASSERT_TRUE(pull && pull->slice_bytes == longer);
+  ASSERT_TRUE(pull && pull->slice_bytes == shorter);
+  const auto probe = parse_pull(std::span(buffer).first(engine_->poll_transmit(now_, buffer)));
+  ASSERT_TRUE(probe && probe->slice_bytes == longer);
+  now_ += round_trip;
+  serve(*pull);
   now_ += path_.answer_time();
   run_over(1200, 500ms);
   EXPECT_GT(sink_.observer().count<event::SliceReceived>(), 50U);
