@@ -3,6 +3,7 @@
 
 #include <array>
 #include <span>
+#include <utility>
 
 #include "packet/puller_engine.h"
 #include "packet/udp_socket.h"
@@ -22,14 +23,18 @@ class Outbox {
     ++count_;
   }
   // Empties it by sending. Calls on_trouble(IoStatus) for each that could not be sent, and goes on behind
-  // it: such a request counts as lost on its way, and is asked for again.
+  // it: such a request counts as lost on its way, and is asked for again. An error that an ICMP message left
+  // at the socket is told in place of the next send: behind it the same request is tried once more, lest
+  // everybody who forges such messages stops requests with them.
   template <class OnTrouble>
   void flush(UdpSocket& socket, OnTrouble&& on_trouble) {
     const auto datagrams = std::span(datagrams_).first(std::exchange(count_, 0));
+    std::size_t tried_again = datagrams.size();
     for (std::size_t sent = 0; sent < datagrams.size();) {
       const IoStatus status = socket.send(datagrams, sent);
       if (status == IoStatus::done) return;
-      ++sent;
+      const bool may_be_of_before = status == IoStatus::refused || status == IoStatus::too_large;
+      if (!may_be_of_before || std::exchange(tried_again, sent) == sent) ++sent;
       on_trouble(status);
     }
   }

@@ -103,7 +103,7 @@ class UdpFetch : public Fetch, public Sink, public std::enable_shared_from_this<
     if (engine_ != nullptr) path_->remove(std::exchange(engine_, nullptr));
   }
   void want_changed() override {
-    if (engine_ != nullptr) path_->pump();
+    if (engine_ != nullptr) path_->pump_soon();
   }
 
   Result<void> on_manifest(const Manifest& manifest) override {
@@ -113,6 +113,7 @@ class UdpFetch : public Fetch, public Sink, public std::enable_shared_from_this<
   bool adopt(std::shared_ptr<const Store> store) override { return sink_.adopt(std::move(store)); }
   std::optional<Placement> place(ChunkIndex chunk) override { return sink_.place(chunk); }
   ChunkVerdict on_chunk(ChunkIndex chunk) override { return sink_.on_chunk(chunk); }
+  bool takes_beginning() const override { return sink_.takes_beginning(); }
   ChunkRange wanted() const override { return sink_.wanted(); }
   Result<void> on_final_size(std::uint64_t size) override { return sink_.on_final_size(size); }
   void on_end(Error error) override {

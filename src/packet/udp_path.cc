@@ -25,7 +25,6 @@ SocketOptions socket_options(const UdpOptions& options) {
 Path::Options path_options(const UdpOptions& options, const UdpSocket& socket) {
   Path::Options path;
   path.ip = socket.ip_version();
-  path.receive_buffer = socket.receive_buffer();
   path.congestion = options.congestion;
   path.fixed_rate = options.fixed_rate;
   // Loopback carries more than a datagram of ours ever has. What the kernel knows of other paths is their
@@ -36,6 +35,8 @@ Path::Options path_options(const UdpOptions& options, const UdpSocket& socket) {
   path.mtu = known > longest ? longest : fallback_mtu;
   path.max_mtu = std::clamp(known, least_link, longest);
   if (options.mtu != 0) path.mtu = path.max_mtu = options.mtu;
+  // Half of this may be asked for beside what the path holds: two packets, however small the buffer is.
+  path.receive_buffer = std::max<std::uint64_t>(socket.receive_buffer(), std::uint64_t{4} * path.mtu);
   return path;
 }
 
@@ -74,7 +75,7 @@ PullerEngine* UdpPath::add(const SurfaceId& id, Sink& sink) {
   PullerEngine* const added = engine.get();
   engines_.emplace(options.pull_id, std::move(engine));
   turns_.push_back({added, &sink.observer()});
-  pump();
+  pump_soon();
   return added;
 }
 
@@ -82,7 +83,7 @@ void UdpPath::remove(PullerEngine* engine) {
   std::erase_if(turns_, [&](const Turn& turn) { return turn.engine == engine; });
   if (last_heard_ == engine) last_heard_ = nullptr;
   engines_.erase(engine->pull_id());
-  pump();  // there is room in the window for others now
+  pump_soon();  // there is room in the window for others now
 }
 
 void UdpPath::on_readable() {
@@ -152,6 +153,17 @@ void UdpPath::tell_drops() {
   for (const Turn& turn : turns_) turn.observer->on_event(event::SocketDropped{drops});
 }
 
+// Every engine is looked at: with many pulls, each of which begins and ends, that is not to be done for each.
+void UdpPath::pump_soon() {
+  if (std::exchange(pumps_soon_, true)) return;
+  (void)loop_.post([weak = weak_from_this()] {
+    const auto self = weak.lock();
+    if (self == nullptr) return;
+    self->pumps_soon_ = false;
+    self->pump();
+  });
+}
+
 void UdpPath::pump() {
   send_what_is_due();
   arm_timer();
@@ -184,6 +196,10 @@ void UdpPath::reconnect() {
   if (!socket) return;
   watch_.reset();
   socket_ = std::move(*socket);
+  // It was given to the old address. A HELLO draws a new one from every exposer; REFUSE(retry), which a
+  // request with a stale one would draw, goes to a few in a second only.
+  path_.set_cookie(Cookie{}, now, Duration{});
+  for (const Turn& turn : turns_) turn.engine->handle_new_socket();
   next_drain_ = TimePoint::max();
   if (!watch_socket() && options_.log)
     options_.log(LogLevel::error, "cannot watch a new socket: pulls from there will time out");

@@ -18,7 +18,7 @@
 namespace rgtp::packet {
 
 // Made, used and destroyed on the loop's thread.
-class UdpPath {
+class UdpPath : public std::enable_shared_from_this<UdpPath> {
  public:
   // `batch` outlives the path. Errors: those of UdpSocket::connect.
   [[nodiscard]] static Result<std::shared_ptr<UdpPath>> open(const UdpOptions& options, EventLoop& loop,
@@ -29,8 +29,9 @@ class UdpPath {
   PullerEngine* add(const SurfaceId& id, Sink& sink);
   void remove(PullerEngine* engine);
   bool is_idle() const { return engines_.empty(); }
-  // Asks for what there is to ask for: after anything that changes what is wanted.
-  void pump();
+  // After anything that changes what is wanted: asks for what there is to ask for, in the loop's next turn
+  // and once for all that changed by then.
+  void pump_soon();
   // Goes on with a new socket, at most every 250 ms: our own address may have changed, or the route, and a
   // fresh socket goes by what holds now. After a send that failed, and where silence_ says so.
   void reconnect();
@@ -55,6 +56,7 @@ class UdpPath {
   void on_trouble(IoStatus status);
   void rest_for(Duration rest);
   void tell_drops();
+  void pump();
   void send_what_is_due();
   void arm_timer();
 
@@ -68,6 +70,7 @@ class UdpPath {
   PullerEngine* last_heard_ = nullptr;  // whom the last datagram was for
   std::vector<Turn> turns_;             // the same engines, in the order of their turns
   std::size_t turn_ = 0;
+  bool pumps_soon_ = false;
   SilenceWatch silence_;
   Outbox outbox_;
   DrainSchedule drains_;

@@ -9,6 +9,8 @@ using namespace std::chrono_literals;
 
 class DrainScheduleTest : public testing::Test {
  protected:
+  // By default Debian's, as the kernel counts.
+  explicit DrainScheduleTest(std::uint64_t receive_buffer = 425'984) : schedule_(receive_buffer) {}
   // Datagrams of 1,400 bytes that came by `interval` after the drain before.
   Duration drain(Duration interval, std::uint32_t datagrams = 1, Duration rtt = 50ms) {
     now_ += interval;
@@ -22,7 +24,12 @@ class DrainScheduleTest : public testing::Test {
   }
 
   TimePoint now_{1s};
-  DrainSchedule schedule_{425'984};  // Debian's default, as the kernel counts
+  DrainSchedule schedule_;
+};
+
+class LargeBuffer : public DrainScheduleTest {
+ protected:
+  LargeBuffer() : DrainScheduleTest(8 << 20) {}
 };
 
 TEST_F(DrainScheduleTest, TheFirstDatagramsAreReadAtOnce) {
@@ -37,6 +44,15 @@ TEST_F(DrainScheduleTest, RestsWhereWakeUpsComeCloseTogether) {
 TEST_F(DrainScheduleTest, ARestIsAtMostASixteenthOfTheRoundTrip) {
   EXPECT_EQ(settle(8ms), 500us);
   EXPECT_EQ(settle(500us), 0ns);
+}
+
+TEST_F(LargeBuffer, RestsOnAShortPathWhereMuchComes) {
+  Duration rest{};
+  for (std::uint32_t i = 0; i <= DrainSchedule::worthwhile; ++i) rest = drain(60us, 40, 100us);  // 930 MB/s
+  EXPECT_EQ(rest, DrainSchedule::bulk_rest);
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(drain(300us, 200, 100us), DrainSchedule::bulk_rest);
+  // What comes by and by is waited for no longer than a sixteenth of the round trip.
+  EXPECT_EQ(drain(300us, 20, 100us), 0ns);
 }
 
 TEST_F(DrainScheduleTest, NeverRestsWhereWakeUpsAreRare) {
