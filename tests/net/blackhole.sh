@@ -30,13 +30,13 @@ expect_time_out() {
 }
 
 # A rate that makes it take a while.
-start_pull() {
+start_hopeless_pull() {
   in_namespace "$pulling" "$command" pull "$locator" --route udp -o "$scratch/there/out" --rate 20MB --timeout 2 &
   puller=$!
   started+=("$puller")
 }
 
-start_pull
+start_hopeless_pull
 await_sent "$exposing" 2000000 bytes
 milliseconds began
 fall_silent
@@ -45,7 +45,7 @@ expect_time_out "$puller" "$began"
 
 # The same from the beginning.
 milliseconds began
-start_pull
+start_hopeless_pull
 expect_time_out "$puller" "$began"
 
 ip netns exec "$exposing" nft delete chain ip t hole_in

@@ -15,7 +15,8 @@ start_exposer "$exposing" 10.77.0.1 in
 
 nft_in "$exposing" "$count_sent"
 # 50 bytes behind the beginning of the UDP header: in the payload of DATA, at the end of its header, in MANIFEST.
-nft_in "$pulling" "counter arrived { }
+nft_in "$pulling" "$count_joined
+  counter arrived { }
   counter damaged { }
   chain arriving {
     type filter hook input priority 0;
@@ -27,7 +28,7 @@ pull_all "$pulling" in
 counter "$exposing" sent sent_packets sent_bytes
 counter "$pulling" arrived arrived_packets arrived_bytes
 counter "$pulling" damaged damaged_packets damaged_bytes
-check_cut "$arrived_packets" "$arrived_bytes"
+check_cut "$pulling" "$arrived_packets" "$arrived_bytes"
 ((damaged_packets > 0)) || fail "nothing was damaged"
 # What the kernel itself threw away would not be damage that we found.
 while read -r name value _; do
@@ -35,5 +36,8 @@ while read -r name value _; do
     fail "UDP's checksum saw $value of $damaged_packets"
   fi
 done < <(ip netns exec "$pulling" nstat -asz UdpInCsumErrors 2>/dev/null)
+check_in_part "$damaged_packets"
+said '([0-9]+) dropped' dropped
+((dropped >= damaged_packets * 9 / 10)) || fail "the puller dropped only $dropped of $damaged_packets datagrams"
 check_cost "veth, 5 % damaged" "$size" "$sent_bytes" "$damaged_packets" "$arrived_packets"
 stop_exposer

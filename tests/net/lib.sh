@@ -64,6 +64,25 @@ join() {
   cut_trains "$2" rgtp0
 }
 
+# join_by_router A ROUTER B: 10.77.1.1 in A and 10.77.2.1 in B, each behind its rgtp0, and ROUTER with to_a and to_b
+# between them. All at MTU 1500, with cut trains.
+join_by_router() {
+  ip link add rgtp0 netns "$1" mtu 1500 type veth peer name to_a netns "$2" mtu 1500 || skip "no veth here"
+  ip link add rgtp0 netns "$3" mtu 1500 type veth peer name to_b netns "$2" mtu 1500
+  ip -n "$1" addr add 10.77.1.1/24 dev rgtp0
+  ip -n "$2" addr add 10.77.1.254/24 dev to_a
+  ip -n "$2" addr add 10.77.2.254/24 dev to_b
+  ip -n "$3" addr add 10.77.2.1/24 dev rgtp0
+  local end
+  for end in "$1 rgtp0" "$2 to_a" "$2 to_b" "$3 rgtp0"; do
+    ip -n "${end% *}" link set "${end#* }" up
+    cut_trains "${end% *}" "${end#* }"
+  done
+  ip -n "$1" route add default via 10.77.1.254
+  ip -n "$3" route add default via 10.77.2.254
+  ip netns exec "$2" sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward' || skip "no forwarding here"
+}
+
 # nft_in NAMESPACE RULES: the table `t` and what it holds, in nft's own language.
 nft_in() {
   ip netns exec "$1" nft add table ip t || skip "this kernel has no nftables"
@@ -77,6 +96,13 @@ count_sent="counter sent { }
   chain leaving {
     type filter hook output priority 0;
     udp sport 9000 counter name sent
+  }"
+
+# Counts as `joined` what comes from port 9000 and is a train yet: no rule sees its datagrams.
+count_joined="counter joined { }
+  chain arriving_joined {
+    type filter hook input priority -1;
+    udp sport 9000 ip length > 1500 counter name joined
   }"
 
 # counter NAMESPACE NAME VARIABLE_PACKETS VARIABLE_BYTES: what a named counter of table t says. Bytes are UDP
@@ -131,16 +157,45 @@ stop_exposer() {
 # milliseconds VARIABLE: since some moment.
 milliseconds() { printf -v "$1" %s $((${EPOCHREALTIME/[.,]/} / 1000)); }
 
+# anonymous_kib PID VARIABLE: raises VARIABLE to what PID has of memory that no file stands behind.
+anonymous_kib() {
+  local key value _
+  [ -r "/proc/$1/status" ] || return 0
+  while read -r key value _; do
+    if [ "$key" = RssAnon: ] && ((value > $2)); then printf -v "$2" %s "$value"; fi
+  done 2>/dev/null <"/proc/$1/status"
+}
+
+# start_pull NAMESPACE OPTION...: pulls $locator in the background; $puller is its pid.
+start_pull() {
+  milliseconds began_ms
+  in_namespace "$1" timeout "${patience_s:-60}" setpriv --pdeathsig KILL \
+    "$command" pull "$locator" --route udp -o "$scratch/out" --verbose "${@:2}" 2>"$scratch/said" &
+  puller=$!
+  started+=("$puller")
+}
+
+# await_pull NAME: until it is done, compares with the file NAME; the time goes into $took_ms.
+await_pull() {
+  wait "$puller" || { code=$?; cat "$scratch/said" >&2; fail "the pull ended with $code"; }
+  local ended
+  milliseconds ended
+  took_ms=$((ended - began_ms + 1))
+  cmp "$scratch/$1" "$scratch/out" || fail "other bytes came out"
+  rm "$scratch/out"
+}
+
 # pull_all NAMESPACE NAME: pulls $locator, compares with the file NAME; the time goes into $took_ms.
 pull_all() {
-  local began ended
-  milliseconds began
-  (in_namespace "$1" timeout "${patience_s:-60}" setpriv --pdeathsig KILL \
-    "$command" pull "$locator" --route udp -o "$scratch/out" --mtu 1500) || fail "the pull ended with $?"
-  milliseconds ended
-  took_ms=$((ended - began + 1))
-  cmp "$scratch/$2" "$scratch/out" || fail "other bytes came out"
-  rm "$scratch/out"
+  start_pull "$1" --mtu 1500
+  await_pull "$2"
+}
+
+# said PATTERN VARIABLE: the number that stands for the parentheses of PATTERN, a regular expression, in what the
+# last pull said of itself.
+said() {
+  [[ $(<"$scratch/said") =~ $1 ]] || fail "the pull did not say '$1'"
+  printf -v "$2" %s "${BASH_REMATCH[1]}"
 }
 
 # check_cost WHAT SIZE SENT HIT CAME: SENT bytes of UDP payload carried SIZE bytes, where HIT of CAME datagrams were
@@ -153,5 +208,23 @@ check_cost() {
   (($3 < most)) || fail "the exposer sent $3 bytes for $2; at most $most were to be"
 }
 
-# check_cut PACKETS BYTES: that datagrams of at most 1500 bytes were counted, and no trains.
-check_cut() { (($2 <= $1 * 1472)) || fail "datagrams were not cut: $2 bytes in $1 packets"; }
+# check_cut NAMESPACE PACKETS BYTES: that datagrams of at most 1500 bytes were counted, and that `joined` there knows of
+# no train among them.
+check_cut() {
+  (($3 <= $2 * 1472)) || fail "datagrams were not cut: $3 bytes in $2 packets"
+  local trains _
+  counter "$1" joined trains _
+  ((trains == 0)) || fail "$trains packets were not cut"
+}
+
+# check_in_part HIT: that trains of which HIT datagrams were hit came in part. What the puller misses of a train by
+# itself it counts as slices, and a longer train that it misses whole as a lost request.
+check_in_part() {
+  local lost requests
+  if (($1 == 0)); then return; fi
+  said '([0-9]+) lost and [0-9]+ requests' lost
+  said '[0-9]+ lost and ([0-9]+) requests' requests
+  echo "of $1 datagrams hit the puller missed $lost slices and $requests whole trains"
+  ((lost * 10 >= $1 * 8)) || fail "only $lost slices were missed of $1"
+  ((requests * 4 <= lost)) || fail "$requests trains were missed whole"
+}

@@ -22,7 +22,8 @@ fi
 make_file in "$mib"
 start_exposer "$exposing" "$address" in
 
-count_arrived="counter arrived { }
+count_arrived="$count_joined
+  counter arrived { }
   counter lost { }
   chain arriving {
     type filter hook input priority 0;
@@ -41,8 +42,9 @@ pull_all "$pulling" in
 counter "$exposing" sent sent_packets sent_bytes
 counter "$pulling" arrived arrived_packets arrived_bytes
 counter "$pulling" lost lost_packets lost_bytes
-check_cut "$arrived_packets" "$arrived_bytes"
+check_cut "$pulling" "$arrived_packets" "$arrived_bytes"
 ((percent == 0 || lost_packets > 0)) || fail "nothing was lost"
 ((percent != 0 || lost_packets == 0)) || fail "something was lost"
+check_in_part "$lost_packets"
 check_cost "$path, $percent % lost" "$size" "$sent_bytes" "$lost_packets" "$arrived_packets"
 stop_exposer

@@ -9,15 +9,6 @@ make_namespace here
 make_file in "$mib"
 start_exposer "$here" 127.0.0.1 in
 
-# anonymous_kib PID VARIABLE: raises VARIABLE to what PID has of memory that no file stands behind.
-anonymous_kib() {
-  local key value _
-  [ -r "/proc/$1/status" ] || return 0
-  while read -r key value _; do
-    if [ "$key" = RssAnon: ] && ((value > $2)); then printf -v "$2" %s "$value"; fi
-  done 2>/dev/null <"/proc/$1/status"
-}
-
 exposer_kib=0
 puller_kib=0
 samples=0

@@ -17,18 +17,15 @@ nft_in "$exposing" "$count_sent
   }"
 
 # A rate that makes it take a while.
-in_namespace "$pulling" "$command" pull "$locator" --route udp -o "$scratch/out" --rate 20MB --timeout 3 &
-puller=$!
-started+=("$puller")
+start_pull "$pulling" --rate 20MB --timeout 3
 await_sent "$exposing" 2000000 bytes
 ip -n "$pulling" addr del 10.77.0.2/24 dev rgtp0
 ((bytes < 60000000)) || fail "the pull was over before the address changed"
 sleep 0.5
 ip -n "$pulling" addr add 10.77.0.3/24 dev rgtp0
 milliseconds began
-wait "$puller" || fail "the pull ended with $?"
+await_pull in
 milliseconds ended
-cmp "$scratch/in" "$scratch/out" || fail "other bytes came out"
 counter "$exposing" moved packets moved_bytes
 echo "$bytes bytes before the change, $moved_bytes from the new address, done $((ended - began)) ms after it was there"
 ((moved_bytes > 1000000)) || fail "hardly anything went to the new address"
