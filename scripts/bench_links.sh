@@ -8,10 +8,11 @@
 #   pulls       2 and 8 pulls against one another                disorder    reordering and jitter
 #   overhead    IP bytes sent for the bytes pulled               delay       added to an idle path at full rate
 #   fanout      64 pullers of one surface                        bulk        1 GiB by veth and loopback, CPU
+#   small       surfaces of 1 KiB a second, by loopback
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-all_rows=(goodput first_byte tail share pulls disorder overhead delay fanout bulk)
+all_rows=(goodput first_byte tail share pulls disorder overhead delay fanout bulk small)
 quick=
 rows=()
 for argument in "$@"; do
@@ -20,7 +21,7 @@ for argument in "$@"; do
   elif [[ " ${all_rows[*]} " = *" $argument "* ]]; then
     rows+=("$argument")
   else
-    sed -n '2,10p' "$0" >&2
+    sed -n '2,11p' "$0" >&2
     exit 2
   fi
 done

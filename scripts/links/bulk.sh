@@ -17,22 +17,27 @@ row_bulk() {
 }
 
 bulk_on() { # bulk_on TITLE PULLERS_NAMESPACE ADDRESS ROUNDS
-  local what round
+  local what round source
   rm -f "$work"/bulk-*
+  (in_namespace "$a" "$build/bench/memory_exposer" 1024 --bind "$3:9001" >"$work/source") &
+  source=$!
+  started+=("$source")
+  await 30 has_lines "$work/source" 1 || fail "memory_exposer does not start"
   (in_namespace "$a" "$build/bench/peers/tcp_copy" serve "$3" 7000 "$work/1024" >"$work/served") &
   local serving=$!
   started+=("$serving")
   await 5 listens "$a" 7000 || fail "tcp_copy does not listen"
   for ((round = 0; round < $4; ++round)); do
-    pull_bulk "$2" "$(locator 1024 "$3")" --into "$work/out" >>"$work/bulk-file"
-    pull_bulk "$2" "$(locator 1024 "$3")" >>"$work/bulk-memory"
+    pull_bulk "$exposer" "$2" "$(locator 1024 "$3")" --into "$work/out" >>"$work/bulk-file"
+    pull_bulk "$source" "$2" "$(<"$work/source")" --stream --window 8 >>"$work/bulk-window"
+    pull_bulk "$source" "$2" "$(<"$work/source")" >>"$work/bulk-memory"
     fetch_bulk "$2" "$3" >>"$work/bulk-copy"
     fetch_bulk "$2" "$3" --splice >>"$work/bulk-splice"
     iperf_bulk "$2" "$3" >>"$work/bulk-iperf"
     pump_bulk "$2" "$3" >>"$work/bulk-pump"
   done
-  { kill "$serving" && wait "$serving"; } 2>/dev/null || true
-  for what in file memory copy splice iperf pump; do
+  { kill "$serving" "$source" && wait "$serving" "$source"; } 2>/dev/null || true
+  for what in file window memory copy splice iperf pump; do
     echo "| $1 | $(bulk_title $what) | $(number %.0f "$(cut -d' ' -f1 "$work/bulk-$what" | median)")" \
       "| $(number %.2f "$(cut -d' ' -f2 "$work/bulk-$what" | median)") |"
   done
@@ -41,7 +46,8 @@ bulk_on() { # bulk_on TITLE PULLERS_NAMESPACE ADDRESS ROUNDS
 bulk_title() {
   case $1 in
   file) echo "rgtp file to file, verified" ;;
-  memory) echo "rgtp into memory, verified" ;;
+  window) echo "rgtp memory to memory, verified, by a window of 8 MiB" ;;
+  memory) echo "rgtp memory to memory, verified, into fresh memory" ;;
   copy) echo "TCP cubic file to file: sendfile, read and write" ;;
   splice) echo "TCP cubic file to file: sendfile, splice" ;;
   iperf) echo "iperf3, TCP cubic" ;;
@@ -51,14 +57,14 @@ bulk_title() {
 
 # Each of these prints MB/s and CPU seconds per GB of one run.
 
-# The exposer runs on; what it took of the processors, in ns, is summed over its threads.
-exposer_cpu_ns() { cat /proc/"$exposer"/task/*/schedstat | awk '{s += $1} END {printf "%d", s}'; }
+# An exposer runs on; what it took of the processors, in ns, is summed over its threads.
+cpu_ns_of() { cat /proc/"$1"/task/*/schedstat | awk '{s += $1} END {printf "%.0f", s}'; }
 
-pull_bulk() { # pull_bulk NAMESPACE LOCATOR OPTION...
+pull_bulk() { # pull_bulk EXPOSER NAMESPACE LOCATOR OPTION...
   local before pulled
-  before=$(exposer_cpu_ns)
-  pulled=$( (in_namespace "$1" timeout 120 setpriv --pdeathsig KILL "$build/bench/pull_meter" "${@:2}") || true)
-  jq -r --argjson ns $(($(exposer_cpu_ns) - before)) \
+  before=$(cpu_ns_of "$1")
+  pulled=$( (in_namespace "$2" timeout 120 setpriv --pdeathsig KILL "$build/bench/pull_meter" "${@:3}") || true)
+  jq -r --argjson ns $(($(cpu_ns_of "$1") - before)) \
     '"\(.bytes / .seconds / 1e6) \((.cpu_seconds + $ns / 1e9) / .bytes * 1e9)"' <<<"$pulled"
 }
 

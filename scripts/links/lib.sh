@@ -14,6 +14,7 @@ b=rgtp-links-b-$$
 work=
 emulator=
 exposer=
+serving=
 started=()
 
 fail() { echo "bench_links: $*" >&2; exit 1; }
@@ -33,8 +34,8 @@ begin() {
   [ -e /dev/net/tun ] || fail "no /dev/net/tun here"
   scripts/deps.sh
   cmake --preset release >/dev/null
-  cmake --build --preset release --target rgtp_command link_emulator pull_meter echo_probe \
-    tcp_copy udp_pump | tail -n 1
+  cmake --build --preset release --target rgtp_command link_emulator pull_meter small_pulls \
+    echo_probe memory_exposer tcp_copy udp_pump | tail -n 1
   trap cleanup EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM
@@ -126,6 +127,15 @@ meter() {
   (in_namespace "$b" timeout "$patience" setpriv --pdeathsig KILL "$build/bench/pull_meter" "$@") ||
     echo "bench_links: a pull failed: $*" >&2
 }
+
+# serve_file ADDRESS: the 1 GiB by tcp_copy at port 7000, with TCP cubic; a line for each transfer goes to $work/served.
+serve_file() {
+  (in_namespace "$a" "$build/bench/peers/tcp_copy" serve "$1" 7000 "$work/1024" >"$work/served" 2>/dev/null) &
+  serving=$!
+  started+=("$serving")
+  await 5 listens "$a" 7000 || fail "tcp_copy does not listen"
+}
+stop_serving() { { kill "$serving" && wait "$serving"; } 2>/dev/null || true; }
 
 # tcp SECONDS CONTROLLER OPTION...: what iperf3 moves from $a to $b over the link, as its JSON.
 tcp() {

@@ -25,5 +25,5 @@ pulls_together() { # pulls_together PULLS MBIT_PER_S QUEUE_BYTES QUEUE_TEXT BAR_
   got=$(for ((i = 0; i < $1; ++i)); do bytes_between "$7" $(($7 + $8)) <"$work/pull-$i"; done)
   echo "| $1 on $2 Mbit/s, queue $4 | $(jain <<<"$got") | $5" \
     "| $(number '%.1f %%' "100 * $(counter ab dropped) / $(counter ab packets_in)") | $6" \
-    "| $(share "$(awk '{s += $1} END {printf "%d", s}' <<<"$got")" "$8" "$2") |"
+    "| $(share "$(awk '{s += $1} END {printf "%.0f", s}' <<<"$got")" "$8" "$2") |"
 }
