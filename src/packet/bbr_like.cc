@@ -261,7 +261,6 @@ class BbrLike : public CongestionController {
   }
 
   std::uint64_t target_window() const {
-    // Three trains beside the product: without them a fast short path measures its own small window.
     // Three trains beside the product: without them a fast short path measures its own small window. And a
     // millisecond of the rate, for which hosts may leave a process without a processor.
     // Once start-up has filled the path, more than twice the product overflows a queue as long as it.

@@ -314,6 +314,19 @@ TEST_F(PullerEngineTest, AsksForAllThatIsMissingAgainWhereItIsStuck) {
   EXPECT_TRUE(std::ranges::includes(before, again));
 }
 
+TEST_F(PullerEngineTest, AsksForAllAgainFromANewSocketAndCallsNothingLost) {
+  greet();
+  const auto before = pulls_sent();
+  ASSERT_FALSE(before.empty());
+  ASSERT_GT(path_.in_flight(), 0U);
+  engine_->handle_new_socket();
+  EXPECT_EQ(path_.in_flight(), 0U);
+  const auto again = pulls_sent();
+  ASSERT_FALSE(again.empty());
+  EXPECT_EQ(asks_of(again[0])[0].second, asks_of(before[0])[0].second);
+  EXPECT_EQ(events<event::SlicesLost>(), 0U);
+}
+
 TEST_F(PullerEngineTest, GoesOnWhereOneSliceNeverComes) {
   greet();
   // Slice 0 never comes, everything else does, whatever it takes.
