@@ -17,6 +17,8 @@ constexpr double window_gain = 2.0;
 constexpr std::array<double, 8> cycle_gains = {1.25, 0.75, 1, 1, 1, 1, 1, 1};
 constexpr std::uint32_t min_window_slices = 4;
 constexpr int longest_slow_phase = 4;  // round trips
+// For which a host may leave a process without a processor. On shorter paths it makes the round trip.
+constexpr Duration host_time = std::chrono::milliseconds(1);
 constexpr Duration min_rtt_lifetime = std::chrono::seconds(10);
 constexpr Duration queue_noise = std::chrono::microseconds(500);
 constexpr Duration standing_queue = std::chrono::seconds(1);
@@ -76,11 +78,13 @@ class BbrLike : public CongestionController {
     }
     if (new_round) on_round(sample);
     advance(sample);
-    update_window(sample);
+    grow(sample.bytes);
   }
 
   void on_lost(const LossSample& sample) override {
     losses_.on_lost(sample.slices, counted(sample), pace_of(sample.phase), queue_);
+    // By arrivals alone a start would grow more slowly by what chance loses of it.
+    if (fills()) grow(sample.bytes);
   }
   void on_loss_was_spurious(const LossSample& sample) override {
     losses_.on_spurious(sample.slices, counted(sample), pace_of(sample.phase), queue_);
@@ -99,12 +103,10 @@ class BbrLike : public CongestionController {
   std::uint64_t rate() const override {
     // The first window is not paced: there is nothing yet to pace it by.
     if (min_rtt_ == Duration{} || rates_.value() == 0) return 0;
-    std::uint64_t base = rates_.value();
-    if (phase_ == Phase::startup) {
-      const double rtt = std::chrono::duration<double>(min_rtt_).count();
-      base = std::max(base, static_cast<std::uint64_t>(first_window_slices * slice_bytes_ / rtt));
-    }
-    const double rate = static_cast<double>(base) * gain() * make_up_;
+    double rate = static_cast<double>(rates_.value()) * gain() * make_up_;
+    // What is measured is a round trip old: of a window that doubles in each it is half, or less.
+    const double seconds = std::chrono::duration<double>(min_rtt_).count();
+    if (fills()) rate = std::max(rate, 2 * static_cast<double>(window_) / seconds);
     return std::max<std::uint64_t>(1, static_cast<std::uint64_t>(rate));
   }
   std::uint64_t estimated_rate() const override { return rates_.value(); }
@@ -140,10 +142,11 @@ class BbrLike : public CongestionController {
     return 1;
   }
 
-  std::uint64_t bdp(double factor) const {
-    const double seconds = std::chrono::duration<double>(min_rtt_).count();
+  std::uint64_t bytes_in(Duration time, double factor = 1) const {
+    const double seconds = std::chrono::duration<double>(time).count();
     return static_cast<std::uint64_t>(factor * static_cast<double>(rates_.value()) * seconds);
   }
+  std::uint64_t bdp(double factor) const { return bytes_in(min_rtt_, factor); }
 
   void update_min_rtt(const ArrivalSample& sample) {
     if (sample.rtt == Duration{}) return;
@@ -198,7 +201,7 @@ class BbrLike : public CongestionController {
   void judge_losses(const ArrivalSample& sample) {
     if (cap_ != no_cap) raise_cap();
     const bool starts = phase_ == Phase::startup;
-    const bool few = !starts && bdp(1) < std::uint64_t{few_slices} * slice_bytes_;
+    const bool few = !starts && !holds(few_slices);
     const Doubt doubt = starts || wide() ? Doubt::favours_chance : Doubt::favours_rate;
     const bool is_excess = losses_.excess(doubt) > max_excess_loss && (losses_.queue_was_seen() || few);
     // Later on, loss that is too much already for so many slices need not wait for them.
@@ -224,8 +227,12 @@ class BbrLike : public CongestionController {
     if (phase_ == Phase::startup) phase_ = Phase::drain;
   }
 
-  // A round trip holds enough slices to tell chance by.
-  bool wide() const { return bdp(1) >= std::uint64_t{make_up_slices} * slice_bytes_; }
+  // Whether so many slices arrive in a round trip.
+  bool holds(std::uint32_t slices) const {
+    return bytes_in(std::max(min_rtt_, host_time)) >= std::uint64_t{slices} * slice_bytes_;
+  }
+  // Enough of them to tell chance by.
+  bool wide() const { return holds(make_up_slices); }
 
   // What is lost by chance is asked for beside what is to arrive: samples of the rate are short by it
   // already, and asking at the estimate would lose the same share in every round again.
@@ -261,19 +268,21 @@ class BbrLike : public CongestionController {
   }
 
   std::uint64_t target_window() const {
-    // Three trains beside the product: without them a fast short path measures its own small window. And a
-    // millisecond of the rate, for which hosts may leave a process without a processor.
+    // Three trains beside the product: without them a fast short path measures its own small window. And as
+    // much as comes while a host sees to other things.
     // Once start-up has filled the path, more than twice the product overflows a queue as long as it.
-    const bool fills = phase_ == Phase::startup && queue_ == Queue::none;
-    const double factor = fills ? startup_gain : window_gain;
+    const double factor = fills() ? startup_gain : window_gain;
     return static_cast<std::uint64_t>(make_up_ * static_cast<double>(bdp(factor))) +
-           std::max(3 * train_bytes_at(rates_.value(), slice_bytes_), rates_.value() / 1000);
+           std::max(3 * train_bytes_at(rates_.value(), slice_bytes_), bytes_in(host_time));
   }
 
-  void update_window(const ArrivalSample& sample) {
+  // Start-up, until the path is full.
+  bool fills() const { return phase_ == Phase::startup && queue_ == Queue::none; }
+
+  void grow(std::uint64_t bytes) {
     const std::uint64_t target = target_window();
     if (window_ < target)
-      window_ = std::min(window_ + sample.bytes, target);
+      window_ = std::min(window_ + bytes, target);
     else if (phase_ != Phase::startup)
       window_ = target;
   }

@@ -24,6 +24,7 @@ void LossModel::on_arrival(double slices, Pace pace, Queue queue) {
     queue_seen_ = true;
     return;
   }
+  calm_seen_ = true;
   calm_.all += slices;
   calm_.age(remembered_slices);
   if (pace != Pace::below) return;
@@ -51,23 +52,27 @@ void LossModel::on_spurious(double slices, double counted, Pace pace, Queue queu
 
 double LossModel::chance() const {
   if (calm_.all < calm_samples) return 0;
-  if (below_.all < below_samples) return std::min(calm_.share(), most_hasty_chance);
-  return std::min(calm_.share(), below_.share());
+  if (!knows_chance()) return std::min(calm_.share(), most_hasty_chance);
+  // Fewer were lost of those only where that is no accident.
+  const double calm = calm_.share();
+  return std::min(calm, below_.share() + std::sqrt(calm * (1 - calm) / below_.all));
 }
 
 double LossModel::excess(Doubt doubt) const {
-  const bool is_known = below_.all >= below_samples || calm_.all < calm_samples;
+  const bool is_known = knows_chance() || calm_.all < calm_samples;
   const double likely = is_known ? this->chance() : calm_.share();
   const double chance = doubt == Doubt::favours_chance ? likely : 0;
   // What is lost already of fewer slices is at least lost of so many.
   const double all = std::max(recent_.all, excess_samples);
   const double deviation = std::sqrt(chance * (1 - chance) / all);
-  return std::max(0.0, recent_.lost / all - chance - 2 * deviation);
+  return std::max(0.0, recent_.lost / all - chance - 3 * deviation);
 }
 
 void LossModel::begin_judgement() {
   recent_ = {};
-  queue_seen_ = false;
+  without_calm_ = calm_seen_ ? 0 : without_calm_ + 1;
+  if (without_calm_ > patience && !knows_chance()) calm_ = {};
+  queue_seen_ = calm_seen_ = false;
 }
 
 }  // namespace rgtp::packet

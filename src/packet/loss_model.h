@@ -26,6 +26,9 @@ class LossModel {
   // As far as it is believed before that: behind a policer it is our own doing.
   static constexpr double most_hasty_chance = 0.2;
   static constexpr double excess_samples = 200;
+  // Judgements with nothing but a queue in sight, after which what was assumed at the start is assumed no
+  // more.
+  static constexpr int patience = 6;
 
   void on_arrival(double slices, Pace pace, Queue queue);
   // `counted`: as how many lost slices they count against the rate; a lost request is one.
@@ -35,7 +38,7 @@ class LossModel {
 
   // The share that is lost whatever the rate, 0 to 1; 0 while too little is known.
   double chance() const;
-  // The share lost since the last judgement beyond what chance explains, two standard deviations of that
+  // The share lost since the last judgement beyond what chance explains, three standard deviations of that
   // included; nothing to judge before can_judge().
   bool can_judge() const { return recent_.all >= excess_samples; }
   double excess(Doubt doubt) const;
@@ -51,10 +54,15 @@ class LossModel {
     void age(double most);
   };
 
+  // Rather than assumes it.
+  bool knows_chance() const { return below_.all >= below_samples; }
+
   Count calm_;    // no queue seen, at any pace
   Count below_;   // of them, asked for below the estimate
   Count recent_;  // since the last judgement, counted against the rate
   bool queue_seen_ = false;
+  bool calm_seen_ = false;
+  int without_calm_ = 0;  // judgements in a row
 };
 
 }  // namespace rgtp::packet

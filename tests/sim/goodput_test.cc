@@ -30,14 +30,32 @@ TEST(Goodput, OfACleanLinkIsNearlyAllOfIt) { EXPECT_GE(goodput(path_of(200, 20))
 
 TEST(Goodput, IsNearlyAllThatOnePercentLossLeaves) { EXPECT_GE(goodput(path_of(200, 50, 1, 0.01)), 0.93); }
 
-// 90.96 % of the 91 that it is to be. Seeds differ by two points, as the second in which the pull starts
-// loses more or less.
-TEST(Goodput, DISABLED_IsNearlyAllThatFivePercentLossLeave) {
+// Seeds differ by a point, as the second in which the pull starts loses more or less.
+TEST(Goodput, IsNearlyAllThatFivePercentLossLeave) {
   EXPECT_GE(goodput(path_of(50, 100, 1, 0.05), 15), 0.91);
 }
-TEST(Goodput, IsMostOfWhatFivePercentLossLeave) { EXPECT_GE(goodput(path_of(50, 100, 1, 0.05), 15), 0.905); }
 
 TEST(Goodput, IsNearlyAllThatTenPercentLossLeave) { EXPECT_GE(goodput(path_of(50, 100, 1, 0.1)), 0.88); }
+
+// Every 10 ms nothing arrives for one, as where a host does something else.
+LinkOptions with_pauses(LinkOptions link, Duration length) {
+  for (Duration at{}; at < length; at += 10ms) {
+    link.changes.push_back({.at = at, .delay = link.delay + 1ms});
+    link.changes.push_back({.at = at + 1ms, .delay = link.delay});
+  }
+  return link;
+}
+
+// Between hosts side by side a pause looks like a queue, and a product holds seven slices only. Neither makes
+// our own doing of what is lost by chance.
+TEST(Goodput, OfAShortPathSurvivesLossWhereHostsPause) {
+  const auto rate = [](double loss) {
+    const LinkOptions link = with_pauses(path_of(4000, 0.02, 100, loss), 500ms);
+    Simulation simulation({.size = endless, .chunk_bytes = 64 * 1024, .down = link, .up = link});
+    return simulation.measure(500ms).pulls[0];
+  };
+  EXPECT_GE(rate(0.1), 0.7 * rate(0));
+}
 
 // Losses in runs of ten cost no more than losses one by one.
 TEST(Goodput, SurvivesLossInBursts) {

@@ -74,42 +74,31 @@ TEST(Sharing, TwoPullsHaveHalfEach) {
   EXPECT_GE(sum(result.pulls), 0.9);
 }
 
+// Over five seeds: who comes last to a queue may have half as much again as the others.
 TEST(Sharing, EightPullsHaveAnEighthEach) {
-  const Shares result = shares(pulls_over(path_of(100, 40), 8));
-  EXPECT_GE(jain(result.pulls), 0.95);
-  EXPECT_GE(sum(result.pulls), 0.9);
-}
-
-// Eight pulls on 20 Mbit/s, 40 ms and a queue of a quarter of that: what five seeds came to, sorted.
-class ShallowQueue : public testing::Test {
- protected:
-  static constexpr std::size_t seeds = 5;
-
-  ShallowQueue() {
-    for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
-      SimulationOptions options = pulls_over(path_of(20, 40, 0.25), 8);
-      options.seed = seed;
-      const Shares result = shares(options);
-      jain_.push_back(jain(result.pulls));
-      sum_.push_back(sum(result.pulls));
-      dropped_.push_back(result.dropped);
-    }
-    for (auto* const values : {&jain_, &sum_, &dropped_}) std::ranges::sort(*values);
+  std::vector<double> fairness;
+  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+    SimulationOptions options = pulls_over(path_of(100, 40), 8);
+    options.seed = seed;
+    const Shares result = shares(options);
+    fairness.push_back(jain(result.pulls));
+    EXPECT_GE(sum(result.pulls), 0.9) << seed;
+    EXPECT_GE(fairness.back(), 0.9) << seed;
   }
-
-  std::vector<double> jain_, sum_, dropped_;
-};
-
-TEST_F(ShallowQueue, IsSharedByEightPullsThatDropLittle) {
-  EXPECT_GE(jain_[seeds / 2], 0.9);
-  EXPECT_GE(sum_[0], 0.85);
-  EXPECT_LE(dropped_[seeds / 2], 0.05);
+  EXPECT_GE(median(fairness), 0.95);
 }
 
-// In one seed of three some pulls come to hold back for good where others do not: Jain 0.69, 7.6 % dropped.
-TEST_F(ShallowQueue, DISABLED_IsSharedWhateverTheSeed) {
-  EXPECT_GE(jain_.front(), 0.9);
-  EXPECT_LE(dropped_.back(), 0.05);
+// Eight pulls on 20 Mbit/s, 40 ms and a queue of a quarter of that. In seeds 9 and 25 one that joined while
+// the queue was full once took what it lost then for chance, for good, and drove out the others.
+TEST(Sharing, EightPullsOverAShallowQueueDropLittle) {
+  for (const std::uint64_t seed : {1, 2, 3, 4, 5, 9, 25}) {
+    SimulationOptions options = pulls_over(path_of(20, 40, 0.25), 8);
+    options.seed = seed;
+    const Shares result = shares(options);
+    EXPECT_GE(jain(result.pulls), 0.9) << seed;
+    EXPECT_GE(sum(result.pulls), 0.85) << seed;
+    EXPECT_LE(result.dropped, 0.05) << seed;
+  }
 }
 
 TEST(Sharing, ATcpFlowKeepsItsPart) {
