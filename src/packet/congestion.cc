@@ -32,7 +32,8 @@ std::unique_ptr<CongestionController> make_controller(Congestion kind, std::uint
 
 std::uint64_t train_bytes_at(std::uint64_t rate, std::uint32_t slice_bytes) {
   const std::uint64_t least = 2 * std::uint64_t{slice_bytes};
-  return std::clamp(rate / 1000, least, std::max<std::uint64_t>(least, max_train_bytes));
+  return std::clamp(rate / (std::chrono::seconds(1) / longest_train), least,
+                    std::max<std::uint64_t>(least, max_train_bytes));
 }
 
 }  // namespace rgtp::packet

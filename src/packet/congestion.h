@@ -82,7 +82,9 @@ inline constexpr std::uint32_t first_window_slices = 16;
 // Whether a round trip is longer than the shortest by more than noise: a queue is seen.
 bool is_queued(Duration rtt, Duration min_rtt);
 
-// The longest train at a rate: 1 ms of it, at least two slices, at most one segmented send.
+// What a train may take to pass.
+inline constexpr Duration longest_train = std::chrono::milliseconds(1);
+// The longest train at a rate: so long at it, at least two slices, at most one segmented send.
 std::uint64_t train_bytes_at(std::uint64_t rate, std::uint32_t slice_bytes);
 
 }  // namespace rgtp::packet

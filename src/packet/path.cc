@@ -93,7 +93,8 @@ std::uint64_t Path::longest_train_bytes(std::uint16_t slice_bytes) const {
 // 3.8.6.2). On a long one whole trains would come in bursts, and lose against traffic that does not.
 std::uint64_t Path::least_train_bytes(std::uint16_t slice_bytes) const {
   const std::uint64_t train = train_bytes(slice_bytes);
-  const bool whole = pressure_.holds_back() || train < longest_train_bytes(slice_bytes);
+  const bool is_short = controller_->min_rtt() < longest_train || train < longest_train_bytes(slice_bytes);
+  const bool whole = pressure_.holds_back() || is_short;
   return whole ? train : ip_bytes(slice_bytes);
 }
 

@@ -99,10 +99,13 @@ TEST_F(PathTest, AsksForNothingOnceTheWindowIsFull) {
 
 // Otherwise each answer would draw one slice, and trains would stay as short as that.
 TEST_F(PathTest, WaitsForRoomForAWholeTrainOnAShortPath) {
-  for (const bool is_short : {true, false}) {
+  // On the second the window holds many trains of the greatest length still.
+  const std::tuple<std::uint64_t, Duration, bool> paths[] = {
+      {100'000'000, 200us, true}, {1'000'000'000, 100us, true}, {100'000'000, 20ms, false}};
+  for (const auto& [rate, round_trip, is_short] : paths) {
     make(1 << 30);
     answers_.clear();
-    feed(100'000'000, is_short ? 200us : 20ms, 1s);
+    feed(rate, round_trip, 1s);
     path_->on_abandoned(path_->in_flight());
     const std::uint32_t train = path_->slices_allowed(path_->next_ask(), slice_bytes);
     EXPECT_GT(train, 4U);
