@@ -116,14 +116,46 @@ Result<void> wait_whole(Pull& pull, std::optional<Clock::time_point> deadline) {
   return {};
 }
 
-Result<void> wait_stream(Pull& pull, std::optional<Clock::time_point> deadline) {
-  while (!deadline || Clock::now() < *deadline) {
-    const auto chunk = wait_for(pull.next(), deadline);
-    if (!chunk) return {};
-    if (!*chunk) return fail(chunk->error());
-    if (!**chunk) return {};
+// Takes chunks on the loop's thread, as a service does, and lets them go.
+class Drain : public std::enable_shared_from_this<Drain> {
+ public:
+  explicit Drain(Pull& pull) : pull_(pull) {}
+
+  void take_next() {
+    const auto asked = pull_.next().then([self = shared_from_this()](Result<std::optional<View>> chunk) {
+      if (chunk && *chunk) return self->take_next();
+      self->end(chunk ? Result<void>() : fail(chunk.error()));
+    });
+    if (!asked) end(fail(asked.error()));
   }
-  return {};
+  // Its end, or nothing where the deadline comes first.
+  std::optional<Result<void>> wait(std::optional<Clock::time_point> deadline) {
+    std::unique_lock lock(mutex_);
+    const auto is_there = [this] { return ended_.has_value(); };
+    if (deadline)
+      came_.wait_until(lock, *deadline, is_there);
+    else
+      came_.wait(lock, is_there);
+    return ended_;
+  }
+
+ private:
+  void end(Result<void> ended) {
+    const std::lock_guard lock(mutex_);
+    ended_.emplace(std::move(ended));
+    came_.notify_one();
+  }
+
+  Pull& pull_;
+  std::mutex mutex_;
+  std::condition_variable came_;
+  std::optional<Result<void>> ended_;
+};
+
+Result<void> wait_stream(Pull& pull, std::optional<Clock::time_point> deadline) {
+  const auto drain = std::make_shared<Drain>(pull);
+  drain->take_next();
+  return drain->wait(deadline).value_or(Result<void>());
 }
 
 Result<nlohmann::ordered_json> measure(Puller& puller, const Locator& locator, const MeterOptions& options) {
