@@ -94,8 +94,11 @@ TEST(Campaign, EverySeedEndsInTimeWithExactBytesAtAFairCost) {
     const auto& down = simulation.down().counters();
     const double arrived = 1 - static_cast<double>(down.lost + down.corrupted + down.overflowed) /
                                    static_cast<double>(std::max<std::uint64_t>(1, down.datagrams));
-    EXPECT_LE(static_cast<double>(down.bytes),
-              1.3 * static_cast<double>(options.size) / std::max(arrived, 0.1) + 64 * 1024)
+    // Four timeouts in a row may be chance, and are taken for a black hole: chunks begun start again.
+    const bool began_again = simulation.puller(0).stats().mtu < options.mtu;
+    EXPECT_LE(
+        static_cast<double>(down.bytes),
+        1.3 * static_cast<double>(options.size) / std::max(arrived, 0.1) + 64 * 1024 * (began_again ? 2 : 1))
         << describe(options, simulation);
   }
 }

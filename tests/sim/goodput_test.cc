@@ -100,6 +100,18 @@ TEST(Goodput, DoesNotCollapseUnderJitterThatKeepsTheOrder) {
   EXPECT_LE(asked_again(simulation.puller(0).stats()), 0.02);
 }
 
+// What a policer drops is our own doing, though no queue tells: no more than probing and a full bucket cost.
+TEST(Cost, BehindAPolicerIsNotMadeUpFor) {
+  for (const double products : {0.1, 0.3, 1.0}) {
+    LinkOptions down = path_of(100, 40, products);
+    down.polices = true;
+    Simulation simulation({.size = endless, .down = down, .up = path_of(100, 40)});
+    simulation.run_until(5s);
+    EXPECT_GE(simulation.measure(20s).pulls[0], 0.9 * down.rate) << products;
+    EXPECT_LE(simulation.down().counters().dropped_share(), 0.11) << products;
+  }
+}
+
 TEST(Cost, IsTheSizeAndWhatTheLossesMakeNecessary) {
   for (const double loss : {0.0, 0.01, 0.05, 0.1}) {
     const LinkOptions link = path_of(100, 40, 1, loss);

@@ -32,7 +32,8 @@ void Link::send(Packets::Index index) {
     ++counters_.overflowed;
     return packets_.give_back(index);
   }
-  const TimePoint when = free_at_ + options_.delay + random_.up_to(options_.jitter);
+  const TimePoint leaves = options_.polices ? timeline_.now() : free_at_;
+  const TimePoint when = leaves + options_.delay + random_.up_to(options_.jitter);
   if (random_.happens(options_.duplication))
     timeline_.schedule(when + random_.up_to(options_.delay), *this, packets_.copy(index));
   if (random_.happens(options_.corruption)) damage(packet);

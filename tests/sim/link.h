@@ -26,6 +26,7 @@ struct LinkOptions {
   Duration delay = std::chrono::milliseconds(5);  // one way
   Duration jitter{};                              // up to so much more, each packet for itself
   std::uint64_t queue_bytes = 64 * 1024;
+  bool polices = false;  // drops what the queue has no room for, and lets the rest pass without waiting in it
   double loss = 0;
   double corruption = 0;
   double duplication = 0;
