@@ -11,14 +11,26 @@ namespace rgtp::packet {
 
 class SilenceWatch {
  public:
-  void on_heard(TimePoint now) { since_ = std::max(since_, now); }
+  void on_heard(TimePoint now) {
+    since_ = std::max(since_, now);
+    patience_ = least_patience;
+  }
   // Whether to try a new socket now, where a pull says that it is silent. `answer_time` is how long an answer
-  // may take: what is asked for by the new socket has that long too before the next one.
-  bool is_due(TimePoint now, Duration answer_time) const { return now >= since_ + 2 * answer_time; }
-  void on_new_socket(TimePoint now) { since_ = std::max(since_, now); }
+  // may take: what is asked for by the new socket has that long too before the next one, and every further
+  // one twice as long.
+  bool is_due(TimePoint now, Duration answer_time) const { return now >= since_ + patience_ * answer_time; }
+  void on_new_socket(TimePoint now) {
+    since_ = std::max(since_, now);
+    patience_ = std::min(2 * patience_, most_patience);
+  }
 
  private:
+  // In answer times.
+  static constexpr int least_patience = 2;
+  static constexpr int most_patience = 32;
+
   TimePoint since_;
+  int patience_ = least_patience;
 };
 
 }  // namespace rgtp::packet

@@ -91,6 +91,27 @@ TEST_F(BbrLikeTest, StartsUpWithinAFewRoundTrips) {
   EXPECT_GE(controller_->estimated_rate(), 20'000'000U);
 }
 
+TEST_F(BbrLikeTest, AStartGrowsByWhatIsLostAsByWhatArrives) {
+  for (int i = 0; i < 3; ++i) round(25'000'000, 50ms, controller_->window_bytes());
+  const std::uint64_t before = controller_->window_bytes();
+  controller_->on_lost({.now = now_, .asked_at = now_ - 50ms, .bytes = 5 * slice_bytes, .slices = 5});
+  EXPECT_EQ(controller_->window_bytes(), before + 5 * slice_bytes);
+  // Behind a queue it is time to stop.
+  round(25'000'000, 50ms, 25'000'000 / 10);
+  const std::uint64_t queued = controller_->window_bytes();
+  controller_->on_lost({.now = now_, .asked_at = now_ - 50ms, .bytes = 5 * slice_bytes, .slices = 5});
+  EXPECT_EQ(controller_->window_bytes(), queued);
+}
+
+// So that a window that doubled is asked for within half a round trip, whatever was measured of the one
+// before.
+TEST_F(BbrLikeTest, AStartIsPacedByItsWindow) {
+  round(25'000'000, 50ms, controller_->window_bytes());
+  const auto window = static_cast<double>(controller_->window_bytes());
+  EXPECT_GE(static_cast<double>(controller_->rate()), 2 * window / 0.05 - 1);
+  EXPECT_GT(2 * window / 0.05, 2.885 * static_cast<double>(controller_->estimated_rate()));
+}
+
 TEST_F(BbrLikeTest, LeavesTheStartWhereTheRateGrowsNoMore) {
   run(25'000'000, 50ms, 4 * 50ms);
   // In the start it asks for more than it measures, afterwards for what it measures on average.
