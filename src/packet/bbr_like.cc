@@ -1,10 +1,10 @@
 #include <algorithm>
 #include <array>
-#include <limits>
 #include <optional>
 #include <utility>
 
 #include "packet/congestion.h"
+#include "packet/loss_bound.h"
 #include "packet/loss_model.h"
 #include "packet/path_estimate.h"
 
@@ -17,7 +17,8 @@ constexpr double window_gain = 2.0;
 constexpr std::array<double, 8> cycle_gains = {1.25, 0.75, 1, 1, 1, 1, 1, 1};
 constexpr std::uint32_t min_window_slices = 4;
 constexpr int longest_slow_phase = 4;  // round trips
-// For which a host may leave a process without a processor. On shorter paths it makes the round trip.
+// For so long a host may keep a process from its processor: on shorter paths that, and not the network, is
+// the round trip.
 constexpr Duration host_time = std::chrono::milliseconds(1);
 constexpr Duration min_rtt_lifetime = std::chrono::seconds(10);
 constexpr Duration queue_noise = std::chrono::microseconds(500);
@@ -27,8 +28,6 @@ constexpr int rounds_without_growth = 3;
 constexpr double growth = 1.25;
 // Of what is asked for, beyond what chance loses.
 constexpr double max_excess_loss = 0.02;
-constexpr double cap_decrease = 0.7;
-constexpr std::uint64_t no_cap = std::numeric_limits<std::uint64_t>::max();
 // In a round trip: with fewer, loss counts whether a queue is seen or not, and is made up for with more.
 constexpr std::uint32_t few_slices = 8;
 constexpr std::uint32_t make_up_slices = 32;
@@ -74,7 +73,8 @@ class BbrLike : public CongestionController {
     if (sample.marked > 0) {
       // A mark is a loss that cost nothing, and never one by chance.
       marked_at_ = sample.now;
-      losses_.on_lost(sample.marked, sample.marked, pace_of(sample.phase), Queue::seen);
+      losses_.on_lost(sample.marked, bound_.has_answered(sample.asked_at) ? 0 : sample.marked,
+                      pace_of(sample.phase), Queue::seen);
     }
     if (new_round) on_round(sample);
     advance(sample);
@@ -84,18 +84,24 @@ class BbrLike : public CongestionController {
   void on_lost(const LossSample& sample) override {
     losses_.on_lost(sample.slices, counted(sample), pace_of(sample.phase), queue_);
     // By arrivals alone a start would grow more slowly by what chance loses of it.
-    if (fills()) grow(sample.bytes);
+    if (!is_filling()) return;
+    const std::uint64_t before = window_;
+    grow(sample.bytes);
+    grown_by_losses_ += window_ - before;
   }
   void on_loss_was_spurious(const LossSample& sample) override {
     losses_.on_spurious(sample.slices, counted(sample), pace_of(sample.phase), queue_);
-    // Of what the bound was cut for nothing was lost: it is as if it had not been.
-    if (cap_before_cut_ && sample.asked_at <= cut_at_) cap_ = *std::exchange(cap_before_cut_, std::nullopt);
+    bound_.undo(sample.asked_at);
+    if (phase_ != Phase::startup) return;
+    const std::uint64_t too_much = std::min(sample.bytes, grown_by_losses_);
+    window_ -= too_much;
+    grown_by_losses_ -= too_much;
   }
   void set_slice_bytes(std::uint32_t slice_bytes) override { slice_bytes_ = slice_bytes; }
 
   std::uint64_t window_bytes() const override {
     const std::uint64_t floor = std::uint64_t{min_window_slices} * slice_bytes_;
-    const std::uint64_t window = std::min(window_, cap_);
+    const std::uint64_t window = std::min(window_, bound_.value());
     if (phase_ == Phase::probe_rtt) return std::max(floor, std::min(window, bdp(0.5)));
     return std::max(floor, window);
   }
@@ -106,7 +112,7 @@ class BbrLike : public CongestionController {
     double rate = static_cast<double>(rates_.value()) * gain() * make_up_;
     // What is measured is a round trip old: of a window that doubles in each it is half, or less.
     const double seconds = std::chrono::duration<double>(min_rtt_).count();
-    if (fills()) rate = std::max(rate, 2 * static_cast<double>(window_) / seconds);
+    if (is_filling()) rate = std::max(rate, 2 * static_cast<double>(window_) / seconds);
     return std::max<std::uint64_t>(1, static_cast<std::uint64_t>(rate));
   }
   std::uint64_t estimated_rate() const override { return rates_.value(); }
@@ -126,9 +132,9 @@ class BbrLike : public CongestionController {
   enum class Phase { startup, drain, probe_rate, probe_rtt };
 
   static Pace pace_of(std::uint8_t phase) { return static_cast<Pace>(phase); }
-  // Against the rate. What was asked for before the bound was cut last has had its effect.
+  // Against the rate.
   double counted(const LossSample& sample) const {
-    if (sample.asked_at <= cut_at_) return 0;
+    if (bound_.has_answered(sample.asked_at)) return 0;
     return sample.request ? static_cast<double>(sample.slices) / sample.train_slices : sample.slices;
   }
 
@@ -142,11 +148,9 @@ class BbrLike : public CongestionController {
     return 1;
   }
 
-  std::uint64_t bytes_in(Duration time, double factor = 1) const {
-    const double seconds = std::chrono::duration<double>(time).count();
-    return static_cast<std::uint64_t>(factor * static_cast<double>(rates_.value()) * seconds);
+  std::uint64_t bdp(double factor) const {
+    return static_cast<std::uint64_t>(factor * static_cast<double>(bytes_in(rates_.value(), min_rtt_)));
   }
-  std::uint64_t bdp(double factor) const { return bytes_in(min_rtt_, factor); }
 
   void update_min_rtt(const ArrivalSample& sample) {
     if (sample.rtt == Duration{}) return;
@@ -195,11 +199,10 @@ class BbrLike : public CongestionController {
     if (++stalled_rounds_ >= rounds_without_growth) phase_ = Phase::drain;
   }
 
-  // Loss beyond chance, together with a queue, is our own doing: what is in flight is bounded below what it
-  // was, and the bound rises again a little in every round without. A bare bound would collapse at random
-  // loss; without any a neighbour that heeds loss would starve.
+  // Loss beyond chance, together with a queue, is our own doing. A bound on all loss would collapse where it
+  // is random; without any a neighbour that heeds loss would starve.
   void judge_losses(const ArrivalSample& sample) {
-    if (cap_ != no_cap) raise_cap();
+    bound_.rise(slice_bytes_, 2 * target_window());
     const bool starts = phase_ == Phase::startup;
     const bool few = !starts && !holds(few_slices);
     const Doubt doubt = starts || wide() ? Doubt::favours_chance : Doubt::favours_rate;
@@ -210,26 +213,14 @@ class BbrLike : public CongestionController {
     losses_.begin_judgement();
   }
 
-  // Faster the longer nothing was lost, so that whoever was cut far too low is back soon.
-  void raise_cap() {
-    ++rounds_since_cut_;
-    cap_ += std::max<std::uint64_t>(slice_bytes_ * (8 + rounds_since_cut_) / 40, cap_ / 256);
-    if (cap_ > 2 * target_window()) cap_ = no_cap;
-  }
-
   void cut(TimePoint now) {
-    cap_before_cut_ = cap_;
-    cut_at_ = now;
-    rounds_since_cut_ = 0;
-    const auto least = std::uint64_t{min_window_slices} * slice_bytes_;
-    const auto most = static_cast<double>(std::min(cap_, *std::ranges::max_element(peaks_)));
-    cap_ = std::max(least, static_cast<std::uint64_t>(cap_decrease * most));
+    bound_.cut(now, *std::ranges::max_element(peaks_), std::uint64_t{min_window_slices} * slice_bytes_);
     if (phase_ == Phase::startup) phase_ = Phase::drain;
   }
 
   // Whether so many slices arrive in a round trip.
   bool holds(std::uint32_t slices) const {
-    return bytes_in(std::max(min_rtt_, host_time)) >= std::uint64_t{slices} * slice_bytes_;
+    return bytes_in(rates_.value(), std::max(min_rtt_, host_time)) >= std::uint64_t{slices} * slice_bytes_;
   }
   // Enough of them to tell chance by.
   bool wide() const { return holds(make_up_slices); }
@@ -271,13 +262,13 @@ class BbrLike : public CongestionController {
     // Three trains beside the product: without them a fast short path measures its own small window. And as
     // much as comes while a host sees to other things.
     // Once start-up has filled the path, more than twice the product overflows a queue as long as it.
-    const double factor = fills() ? startup_gain : window_gain;
+    const double factor = is_filling() ? startup_gain : window_gain;
     return static_cast<std::uint64_t>(make_up_ * static_cast<double>(bdp(factor))) +
-           std::max(3 * train_bytes_at(rates_.value(), slice_bytes_), bytes_in(host_time));
+           std::max(3 * train_bytes_at(rates_.value(), slice_bytes_), bytes_in(rates_.value(), host_time));
   }
 
   // Start-up, until the path is full.
-  bool fills() const { return phase_ == Phase::startup && queue_ == Queue::none; }
+  bool is_filling() const { return phase_ == Phase::startup && queue_ == Queue::none; }
 
   void grow(std::uint64_t bytes) {
     const std::uint64_t target = target_window();
@@ -304,10 +295,8 @@ class BbrLike : public CongestionController {
   Queue queue_ = Queue::none;  // when last measured
   LossModel losses_;
   std::array<std::uint64_t, 3> peaks_{};  // of what was in flight in the last round trips, latest first
-  std::uint64_t cap_ = no_cap;
-  std::optional<std::uint64_t> cap_before_cut_;
-  TimePoint cut_at_;
-  std::uint32_t rounds_since_cut_ = 0;
+  LossBound bound_;
+  std::uint64_t grown_by_losses_ = 0;  // of the window, in start-up
   double make_up_ = 1;
   std::optional<TimePoint> marked_at_;
 };

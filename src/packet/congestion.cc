@@ -30,6 +30,10 @@ std::unique_ptr<CongestionController> make_controller(Congestion kind, std::uint
   return make_bbr_like(slice_bytes);
 }
 
+std::uint64_t bytes_in(std::uint64_t rate, Duration time) {
+  return static_cast<std::uint64_t>(static_cast<double>(rate) * std::chrono::duration<double>(time).count());
+}
+
 std::uint64_t train_bytes_at(std::uint64_t rate, std::uint32_t slice_bytes) {
   const std::uint64_t least = 2 * std::uint64_t{slice_bytes};
   return std::clamp(rate / (std::chrono::seconds(1) / longest_train), least,

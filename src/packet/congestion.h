@@ -13,6 +13,7 @@ namespace rgtp::packet {
 // Answers of one train that arrived together.
 struct ArrivalSample {
   TimePoint now = {};
+  TimePoint asked_at = {};
   std::uint64_t bytes = 0;
   std::uint32_t slices = 0;
   std::uint32_t marked = 0;           // of the slices, with the mark of congestion (ECN)
@@ -81,6 +82,9 @@ inline constexpr std::uint32_t first_window_slices = 16;
 
 // Whether a round trip is longer than the shortest by more than noise: a queue is seen.
 bool is_queued(Duration rtt, Duration min_rtt);
+
+// What arrives at a rate, in bytes a second, in so long.
+std::uint64_t bytes_in(std::uint64_t rate, Duration time);
 
 // What a train may take to pass.
 inline constexpr Duration longest_train = std::chrono::milliseconds(1);

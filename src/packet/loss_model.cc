@@ -19,6 +19,7 @@ void LossModel::Count::age(double most) {
 }
 
 void LossModel::on_arrival(double slices, Pace pace, Queue queue) {
+  if (slices == 0) return;
   recent_.all += slices;
   if (queue == Queue::seen) {
     queue_seen_ = true;
@@ -35,7 +36,10 @@ void LossModel::on_arrival(double slices, Pace pace, Queue queue) {
 void LossModel::on_lost(double slices, double counted, Pace pace, Queue queue) {
   recent_.lost += counted;
   recent_.all += counted;
-  if (queue == Queue::seen) return;
+  if (queue == Queue::seen) {
+    queue_seen_ = true;
+    return;
+  }
   calm_.lost += slices;
   calm_.all += slices;
   if (pace != Pace::below) return;
@@ -53,7 +57,7 @@ void LossModel::on_spurious(double slices, double counted, Pace pace, Queue queu
 double LossModel::chance() const {
   if (calm_.all < calm_samples) return 0;
   if (!knows_chance()) return std::min(calm_.share(), most_hasty_chance);
-  // Fewer were lost of those only where that is no accident.
+  // A share that is less by no more than a standard deviation is luck.
   const double calm = calm_.share();
   return std::min(calm, below_.share() + std::sqrt(calm * (1 - calm) / below_.all));
 }
@@ -71,7 +75,7 @@ double LossModel::excess(Doubt doubt) const {
 void LossModel::begin_judgement() {
   recent_ = {};
   without_calm_ = calm_seen_ ? 0 : without_calm_ + 1;
-  if (without_calm_ > patience && !knows_chance()) calm_ = {};
+  if (without_calm_ >= patience && !knows_chance()) calm_ = {};
   queue_seen_ = calm_seen_ = false;
 }
 

@@ -3,9 +3,10 @@
 //
 // A queue that drops is a queue that is full, and what arrives around a dropped slice was delayed by all of
 // it; damage and radio lose slices whatever the queue. And what a policer drops depends on how fast one asks.
-// So chance is what is lost while no queue is seen, of what was asked for below the estimated rate; the rest
-// is taken to be our own doing. Until enough was asked for below the estimate, at the start, what is lost
-// without a queue is taken for chance, up to a fifth: making up for it counts most there.
+// So chance is what is lost while no queue is seen; no more than, luck aside, of what was asked for below the
+// estimated rate. The rest is taken to be our own doing. Until enough was asked for below the estimate, at
+// the start, what is lost without a queue is taken for chance, up to a fifth: making up for it counts most
+// there. Where nothing but a queue is seen from then on, that is forgotten.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +24,7 @@ class LossModel {
   // So many slices must have been counted for a judgement.
   static constexpr double calm_samples = 150;
   static constexpr double below_samples = 64;
-  // As far as it is believed before that: behind a policer it is our own doing.
+  // The most that is assumed before that: what loses more may be a policer.
   static constexpr double most_hasty_chance = 0.2;
   static constexpr double excess_samples = 200;
   // Judgements with nothing but a queue in sight, after which what was assumed at the start is assumed no
@@ -54,7 +55,7 @@ class LossModel {
     void age(double most);
   };
 
-  // Rather than assumes it.
+  // Enough was asked for below the estimate.
   bool knows_chance() const { return below_.all >= below_samples; }
 
   Count calm_;    // no queue seen, at any pace

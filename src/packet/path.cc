@@ -9,10 +9,6 @@ namespace {
 // A rate that was measured wrongly must not put probes off for ever.
 constexpr Duration max_draining_time = std::chrono::seconds(1);
 
-std::uint64_t bytes_in(std::uint64_t rate, Duration time) {
-  return static_cast<std::uint64_t>(static_cast<double>(rate) * std::chrono::duration<double>(time).count());
-}
-
 }  // namespace
 
 Path::Path(const Options& options)
@@ -52,7 +48,7 @@ std::uint64_t Path::rate() const {
 std::uint64_t Path::window_bytes() const {
   // The receive buffer bounds what may arrive between two drains, not what is on its way: the path holds a
   // bandwidth-delay product beside it. At the rate of asking, so that start-up does not end at the buffer.
-  const std::uint64_t rate = std::max(controller_->estimated_rate(), controller_->rate());
+  const std::uint64_t rate = std::max(controller_->estimated_rate(), believed_rate());
   const std::uint64_t window =
       std::min(controller_->window_bytes(), bytes_in(rate, controller_->min_rtt()) + receive_buffer_ / 2);
   // What waits at an exposer that is behind are windows, not rates. One train may always wait there.
@@ -83,19 +79,26 @@ std::uint64_t Path::train_bytes(std::uint16_t slice_bytes) const {
   return pressure_.holds_back() ? train : std::min(train, std::max(window / 4, 2 * bytes));
 }
 
-// Each train costs the exposer a turn and the puller a wake-up: who holds back asks less often, not for less.
-std::uint64_t Path::longest_train_bytes(std::uint16_t slice_bytes) const {
-  return train_bytes_at(controller_->rate(), ip_bytes(slice_bytes));
+// Start-up asks for a window that doubles faster than anything was measured: what the path carries is taken
+// to be so much more at most.
+std::uint64_t Path::believed_rate() const {
+  const std::uint64_t measured = controller_->estimated_rate();
+  return measured == 0 ? controller_->rate() : std::min(controller_->rate(), 3 * measured);
 }
 
-// On a short path it is the window that bounds trains, and each answer would draw one slice: trains would
-// become as short as that, and cost a datagram and two wake-ups a slice (the silly window, RFC 9293, section
-// 3.8.6.2). On a long one whole trains would come in bursts, and lose against traffic that does not.
+// Each train costs the exposer a turn and the puller a wake-up: who holds back asks less often, not for less.
+std::uint64_t Path::longest_train_bytes(std::uint16_t slice_bytes) const {
+  return train_bytes_at(believed_rate(), ip_bytes(slice_bytes));
+}
+
+// Where a round trip is shorter than a train may be, the window is full whenever an answer comes, and each
+// would draw one slice: trains would become as short as that, and cost a datagram and two wake-ups a slice
+// (the silly window, RFC 9293, section 3.8.6.2). On a longer path whole trains would come in bursts, and lose
+// against traffic that does not.
 std::uint64_t Path::least_train_bytes(std::uint16_t slice_bytes) const {
-  const std::uint64_t train = train_bytes(slice_bytes);
-  const bool is_short = controller_->min_rtt() < longest_train || train < longest_train_bytes(slice_bytes);
-  const bool whole = pressure_.holds_back() || is_short;
-  return whole ? train : ip_bytes(slice_bytes);
+  const Duration rtt = controller_->min_rtt();
+  const bool is_short = rtt > Duration{} && rtt < longest_train;
+  return is_short || pressure_.holds_back() ? train_bytes(slice_bytes) : ip_bytes(slice_bytes);
 }
 
 bool Path::window_is_open(std::uint16_t slice_bytes) const {
@@ -142,6 +145,7 @@ void Path::on_arrival(const AskedTrain& train, const Arrival& arrival) {
   in_flight_ -= std::min(in_flight_, bytes);
   const auto rate = delivery_.on_arrival(arrival.now, train.asked, bytes, controller_->min_rtt());
   controller_->on_arrival({.now = arrival.now,
+                           .asked_at = train.asked.asked_at,
                            .bytes = bytes,
                            .slices = arrival.slices,
                            .marked = arrival.marked,

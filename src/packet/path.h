@@ -102,6 +102,7 @@ class Path {
   void set_cookie(const Cookie& cookie, TimePoint now, Duration lifetime);
 
  private:
+  std::uint64_t believed_rate() const;
   std::uint64_t train_bytes(std::uint16_t slice_bytes) const;
   std::uint64_t longest_train_bytes(std::uint16_t slice_bytes) const;
   std::uint64_t least_train_bytes(std::uint16_t slice_bytes) const;

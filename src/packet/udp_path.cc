@@ -97,7 +97,10 @@ void UdpPath::on_timer() {
   const TimePoint now = loop_.now();
   for (const Turn& turn : turns_) turn.engine->handle_timeout(now);
   const auto is_silent = [](const Turn& turn) { return turn.engine->is_silent(); };
-  if (std::ranges::any_of(turns_, is_silent) && silence_.is_due(now, path_.answer_time())) reconnect();
+  if (std::ranges::any_of(turns_, is_silent) && silence_.is_due(now, path_.answer_time())) {
+    silence_.on_tried();
+    reconnect();
+  }
   pump();
 }
 
@@ -191,9 +194,9 @@ void UdpPath::reconnect() {
   const TimePoint now = loop_.now();
   if (now < reconnected_ + min_reconnect_interval) return;
   reconnected_ = now;
-  silence_.on_new_socket(now);
   auto socket = UdpSocket::connect(remote_, socket_options(options_));
   if (!socket) return;
+  silence_.on_new_socket(now);
   watch_.reset();
   socket_ = std::move(*socket);
   // It was given to the old address. A HELLO draws a new one from every exposer; REFUSE(retry), which a

@@ -23,7 +23,11 @@ Pull& Pull::operator=(Pull&& other) noexcept {
 Pull::~Pull() { cancel(); }
 
 void Pull::cancel() {
-  if (job_ != nullptr) std::exchange(job_, nullptr)->cancel();
+  if (job_ == nullptr) return;
+  // A callback that is waited for may still ask this for more.
+  const auto job = job_;
+  job->cancel();
+  job_ = nullptr;
 }
 
 Pending<View> Pull::complete() { return job_->complete(); }

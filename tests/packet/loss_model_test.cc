@@ -82,12 +82,12 @@ TEST_F(LossModelTest, OfBothTheLesserByLuckIsNotBelieved) {
 TEST_F(LossModelTest, ForgetsWhatItAssumedWhereThereIsAlwaysAQueue) {
   ask(200, 0.3, Pace::unknown);
   EXPECT_EQ(model_.chance(), LossModel::most_hasty_chance);
-  for (int i = 0; i <= LossModel::patience; ++i) {
-    model_.begin_judgement();
+  model_.begin_judgement();
+  for (int i = 0; i < LossModel::patience; ++i) {
     EXPECT_GT(model_.chance(), 0) << i;
     ask(200, 0.1, Pace::level, Queue::seen);
+    model_.begin_judgement();
   }
-  model_.begin_judgement();
   EXPECT_EQ(model_.chance(), 0);
   EXPECT_EQ(model_.excess(Doubt::favours_chance), 0);
   ask(200, 0.1, Pace::level, Queue::seen);
@@ -114,6 +114,11 @@ TEST_F(LossModelTest, LossWithAQueueIsOurOwnDoing) {
   // Less three standard deviations of what chance loses of so many.
   EXPECT_NEAR(model_.excess(Doubt::favours_chance), 0.25 - 3 * std::sqrt(0.05 * 0.95 / 1000), 1e-9);
   EXPECT_NEAR(model_.excess(Doubt::favours_rate), 0.3, 1e-9);
+}
+
+TEST_F(LossModelTest, AMarkWithoutDelayIsAQueue) {
+  model_.on_lost(1, 1, Pace::level, Queue::seen);
+  EXPECT_TRUE(model_.queue_was_seen());
 }
 
 TEST_F(LossModelTest, JudgesOnceEnoughWasCounted) {

@@ -228,6 +228,17 @@ TEST_F(PathTest, APathOfAnInstantIsBoundByTheReceiveBuffer) {
   EXPECT_LE(path_->window_bytes(), 20'000U + (20'000U + path_->ip_bytes(slice_bytes)) * 5 / 4);
 }
 
+// Whatever it asks at to find out how fast the path is: what is measured there is some rate less than 1 GB/s.
+TEST_F(PathTest, AStartIsBoundByTheReceiveBufferToo) {
+  make(40'000);
+  for (int i = 0; i < 100; ++i) {
+    feed(100'000'000, 200us, 100us);
+    const auto measured = static_cast<double>(path_->controller().estimated_rate()) *
+                          std::chrono::duration<double>(path_->controller().min_rtt()).count();
+    ASSERT_LE(static_cast<double>(path_->window_bytes()), 20'000 + std::max(4000.0, 3 * measured)) << i;
+  }
+}
+
 TEST_F(PathTest, ATrainIsAtMostAQuarterOfTheWindow) {
   make(100'000);
   feed(1'000'000'000, 20us, 1s);

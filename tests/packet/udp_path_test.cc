@@ -26,7 +26,8 @@ class ManualLoop : public EventLoop {
   }
   bool on_loop_thread() const override { return true; }
   TimePoint now() const override { return std::chrono::steady_clock::now() + passed_; }
-  std::unique_ptr<Timer> timer(std::function<void()> /*fire*/) override {
+  std::unique_ptr<Timer> timer(std::function<void()> fire) override {
+    fire_ = std::move(fire);
     return std::make_unique<NoTimer>();
   }
   Result<std::unique_ptr<Watch>> watch(int /*fd*/, std::function<void(Watch::Ready)> ready) override {
@@ -45,6 +46,8 @@ class ManualLoop : public EventLoop {
   // What is watched, the last one, can be read.
   void tell_readable() { ready_({.readable = true}); }
   void pass(Duration time) { passed_ += time; }
+  // What the timer was armed for is due: the last one.
+  void tell_time() { fire_(); }
 
  private:
   struct NoTimer : Timer {
@@ -57,6 +60,7 @@ class ManualLoop : public EventLoop {
 
   std::vector<std::function<void()>> posted_;
   std::function<void(Watch::Ready)> ready_;
+  std::function<void()> fire_;
   Duration passed_{};
 };
 
@@ -123,6 +127,32 @@ TEST_F(UdpPathTest, MayGoBeforeItAsks) {
   path_.reset();
   loop_.run_posted();
   EXPECT_TRUE(greetings().empty());
+}
+
+// Its own address may have changed, and nothing tells but silence.
+TEST_F(UdpPathTest, TakesANewSocketWhereNothingComesAnyMore) {
+  const auto surface = test::pattern(1000000);
+  const auto store = test::published_store(test::manifest_of(surface.size()), surface);
+  ASSERT_TRUE(engine_.add(store, std::make_shared<test::NullObserver>()));
+  path_->add(store->manifest().id, sinks_[0]);
+  loop_.run_posted();
+  (void)arrived();
+  answer();
+  const auto looked = [&](Duration after) {
+    loop_.pass(after);
+    loop_.tell_time();
+    return arrived();
+  };
+  // It asks again from where it is at first.
+  const auto before = looked(std::chrono::milliseconds(100));
+  EXPECT_GT(before.count(Type::pull), 0U);
+  EXPECT_EQ(before.count(Type::hello), 0U);
+  bool greets = false;
+  for (int i = 0; i < 40 && !greets; ++i)
+    greets = looked(std::chrono::milliseconds(50)).contains(Type::hello);
+  EXPECT_TRUE(greets);
+  answer();
+  EXPECT_GT(arrived().count(Type::pull), 0U);
 }
 
 // A cookie belongs to an address, and for a request with a wrong one many pullers of one network get no

@@ -80,6 +80,7 @@ bool Link::overflows(Packet& packet) {
   }
   const std::chrono::duration<double> takes(packet.ip_bytes / options_.rate);
   free_at_ = now + wait + std::chrono::duration_cast<Duration>(takes);
+  if (options_.polices) return false;
   counters_.longest_queue = std::max(counters_.longest_queue, wait);
   counters_.queued += wait;
   return false;

@@ -118,6 +118,26 @@ TEST_F(ApiTest, Fragment7ChunkByChunkInOrder) {
   }
 }
 
+// The destructor waits for the callback, which knows nothing of it.
+TEST_F(ApiTest, ACallbackMayAskForMoreWhileItsPullGoes) {
+  auto exposer = rgtp::Exposer::open().value();
+  auto surface = exposer.expose(rgtp::Source::file("model.bin")).get().value();
+  auto puller = rgtp::Puller::open().value();
+  std::optional<rgtp::Pull> pull = puller.pull(surface.locator(), {.order = rgtp::Order::content});
+  rgtp::Pull& handle = *pull;
+  std::promise<void> running;
+  bool asked = false;
+  ASSERT_TRUE(handle.next().then([&](const auto&) {
+    running.set_value();
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    (void)handle.next().then([](const auto&) { FAIL() << "its handle went"; });
+    asked = true;
+  }));
+  running.get_future().wait();
+  pull.reset();
+  EXPECT_TRUE(asked);
+}
+
 TEST_F(ApiTest, Fragment9ProduceInPlace) {
   auto exposer = rgtp::Exposer::open().value();
   auto puller = rgtp::Puller::open().value();
