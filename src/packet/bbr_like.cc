@@ -235,7 +235,8 @@ class BbrLike : public CongestionController {
   void advance(const ArrivalSample& sample) {
     if (phase_ == Phase::drain && sample.in_flight <= bdp(1)) {
       phase_ = Phase::probe_rate;
-      cycle_ = 2;
+      // At any of the level phases, so that pulls that start together do not probe together.
+      cycle_ = 2 + static_cast<std::size_t>(sample.now.time_since_epoch() / std::chrono::microseconds(1)) % 6;
       phase_began_ = sample.now;
     } else if (phase_ == Phase::probe_rate && is_phase_over(sample)) {
       cycle_ = (cycle_ + 1) % cycle_gains.size();
