@@ -31,7 +31,7 @@ namespace rgtp::packet {
 class RequestQueue {
  public:
   // However little they stand for: a request is half a kilobyte of memory.
-  static constexpr std::size_t max_requests = 384;
+  static constexpr std::size_t max_requests = 448;
 
   // The bound is in Request::charge().
   explicit RequestQueue(std::size_t max_bytes) : max_bytes_(max_bytes) {}
