@@ -46,12 +46,12 @@ rtt=$( (in_namespace "$b" timeout 20 "$probe" ask 10.78.0.1 7002 --seconds 1 2>/
 echo "a round trip of 30 ms took $rtt ms"
 holds "$rtt >= 30 and $rtt < 40" "round trip, ms"
 
-# Far more than the rate, for a second.
+# Far more than the rate, for long enough that a receiver who is woken late at first does not matter.
 in_namespace "$b" timeout 30 "$pump" receive 10.78.0.2 7001 >"$scratch/received" &
 receiving=$!
 started+=("$receiving")
 sleep 0.2
-(in_namespace "$a" timeout 30 "$pump" send 10.78.0.2 7001 --seconds 1) >"$scratch/sent" || fail "the pump ended with $?"
+(in_namespace "$a" timeout 30 "$pump" send 10.78.0.2 7001 --seconds 4) >"$scratch/sent" || fail "the pump ended with $?"
 wait "$receiving" || fail "the pump's receiver ended with $?"
 stop
 # 1,400 of the 1,428 bytes of an IP packet are payload.
