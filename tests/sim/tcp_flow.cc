@@ -15,6 +15,12 @@ constexpr double beta = 0.7;
 constexpr double c = 0.4;
 constexpr std::uint64_t reordering = 3;
 constexpr int hystart_samples = 8;
+// Linux, from here on: acknowledges every second packet, asks Reno's growth of CUBIC for ever, and sends
+// bursts of a millisecond at its pace, which nothing else paces (tcp_tso_autosize).
+constexpr double least_window_to_hold_back = 4;
+constexpr double pace_gain = 1.2;
+constexpr Duration burst_time = 1ms;
+constexpr double least_burst = 2;
 
 double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
@@ -25,8 +31,15 @@ TcpFlow::TcpFlow(Timeline& timeline, Packets& packets, Link& down, Link& up)
 
 void TcpFlow::start() { send(); }
 
+double TcpFlow::burst() const {
+  if (smoothed_rtt_ == Duration{}) return 1;
+  const double in_time = pace_gain * window_ / seconds(smoothed_rtt_) * seconds(burst_time);
+  return std::min(std::max(std::floor(in_time), least_burst), std::max(window_ / 3, 1.0));
+}
+
 void TcpFlow::send() {
-  while (static_cast<double>(in_flight_) < window_) {
+  const bool waits = in_flight_ > 0 && static_cast<double>(in_flight_) + burst() > window_;
+  while (!waits && static_cast<double>(in_flight_) < window_) {
     const auto index = packets_.take(receiver_, packet_bytes);
     packets_[index].number = first_ + sent_.size();
     sent_.push_back({timeline_.now()});
@@ -38,12 +51,31 @@ void TcpFlow::send() {
 
 void TcpFlow::on_data(const Packet& packet) {
   ++delivered_;
+  const std::uint64_t expected = std::exchange(next_expected_, packet.number + 1);
+  const bool in_order = packet.number == expected;
+  if (in_order && !held_back_ && window_ >= least_window_to_hold_back) {
+    held_back_ = true;
+    return;
+  }
+  const bool together = in_order && held_back_;
+  if (held_back_ && !together) acknowledge(expected - 1, 1);
+  held_back_ = false;
+  acknowledge(packet.number, together ? 2 : 1);
+}
+
+void TcpFlow::acknowledge(std::uint64_t number, std::uint32_t count) {
   const auto index = packets_.take(sender_, acknowledgement_bytes);
-  packets_[index].number = packet.number;
+  packets_[index].number = number;
+  packets_[index].from = count;
   up_.send(index);
 }
 
-void TcpFlow::on_acknowledgement(std::uint64_t number) {
+void TcpFlow::on_acknowledgement(const Packet& packet) {
+  for (std::uint32_t before = packet.from; before-- > 0;) settle(packet.number - before);
+  send();
+}
+
+void TcpFlow::settle(std::uint64_t number) {
   if (number < first_ || !sent_[number - first_].outstanding) return;
   Sent& packet = sent_[number - first_];
   packet.outstanding = false;
@@ -53,7 +85,6 @@ void TcpFlow::on_acknowledgement(std::uint64_t number) {
   if (number >= recovery_until_) grow();
   detect_losses(newest_acknowledged_);
   forget_settled();
-  send();
 }
 
 void TcpFlow::measure(Duration rtt, std::uint64_t number) {
@@ -92,7 +123,7 @@ void TcpFlow::grow() {
   }
   const double t = seconds(timeline_.now() - epoch_ + smoothed_rtt_) - epoch_k_;
   const double target = std::clamp(c * t * t * t + window_max_, window_, 1.5 * window_);
-  const double alpha = window_reno_ < window_max_ ? 3 * (1 - beta) / (1 + beta) : 1;
+  const double alpha = 3 * (1 - beta) / (1 + beta);
   window_reno_ += alpha / window_;
   window_ = std::max(window_ + (target - window_) / window_, window_reno_);
 }

@@ -1,6 +1,6 @@
 // A TCP flow as a neighbour behind the same bottleneck: bulk data under CUBIC (RFC 9438) with HyStart's delay
-// test (RFC 9406), clocked by acknowledgements, with selective ones and fast retransmit (RFC 6675). Every
-// packet is acknowledged for itself, so retransmissions are new packets in the books.
+// test (RFC 9406), clocked by acknowledgements, with selective ones and fast retransmit (RFC 6675), in bursts
+// as Linux sends them. Retransmissions are new packets in the books.
 #pragma once
 
 #include <deque>
@@ -29,7 +29,7 @@ class TcpFlow : private Timeline::Target {
   };
   struct Sender : Destination {
     explicit Sender(TcpFlow& its_flow) : flow(its_flow) {}
-    void on_packet(Packet& packet) override { flow.on_acknowledgement(packet.number); }
+    void on_packet(Packet& packet) override { flow.on_acknowledgement(packet); }
     TcpFlow& flow;
   };
   struct Sent {
@@ -39,11 +39,15 @@ class TcpFlow : private Timeline::Target {
 
   void on_due(std::uint64_t what) override;
   void on_data(const Packet& packet);
-  void on_acknowledgement(std::uint64_t number);
+  void acknowledge(std::uint64_t number, std::uint32_t count);
+  void on_acknowledgement(const Packet& packet);
+  void settle(std::uint64_t number);
   void measure(Duration rtt, std::uint64_t number);
   void grow();
   void detect_losses(std::uint64_t newest);
   void reduce(std::uint64_t lost);
+  // In packets: so many are sent at once.
+  double burst() const;
   void send();
   void forget_settled();
   void set_timer();
@@ -55,6 +59,8 @@ class TcpFlow : private Timeline::Target {
   Receiver receiver_{*this};
   Sender sender_{*this};
   std::uint64_t delivered_ = 0;
+  std::uint64_t next_expected_ = 0;
+  bool held_back_ = false;  // the acknowledgement of the one before that
 
   std::deque<Sent> sent_;  // from first_ on
   std::uint64_t first_ = 0;
