@@ -36,6 +36,9 @@ class Cubic : public CongestionController {
     const Duration since = sample.now - std::exchange(arrived_at_, sample.now);
     if (in_slow_start()) follow_round_trips(sample, new_round);
     if (sample.marked > 0 && sample.asked_delivered >= delivered_at_cut_) return cut_for_mark(sample.now);
+    // What was asked for before the window was cut says nothing of how the path takes the smaller one (RFC
+    // 9002, section 7.3.2); the curve begins behind it.
+    if (sample.asked_at <= cut_at_) return begin_epoch(sample.now);
     if (sample.limited) {
       now_.epoch += since;  // the curve goes on from where it was
       return;

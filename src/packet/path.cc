@@ -91,26 +91,20 @@ std::uint64_t Path::longest_train_bytes(std::uint16_t slice_bytes) const {
   return train_bytes_at(believed_rate(), ip_bytes(slice_bytes));
 }
 
-// Where a round trip is shorter than a train may be, the window is full whenever an answer comes, and each
-// would draw one slice: trains would become as short as that, and cost a datagram and two wake-ups a slice
-// (the silly window, RFC 9293, section 3.8.6.2). On a longer path whole trains would come in bursts, and lose
-// against traffic that does not.
-std::uint64_t Path::least_train_bytes(std::uint16_t slice_bytes) const {
-  const Duration rtt = controller_->min_rtt();
-  const bool is_short = rtt > Duration{} && rtt < longest_train;
-  return is_short || pressure_.holds_back() ? train_bytes(slice_bytes) : ip_bytes(slice_bytes);
-}
-
+// Only whole trains: where the window is full, each answer would draw one slice else, and a datagram and two
+// wake-ups with it (the silly window, RFC 9293, section 3.8.6.2). And of those who share a full queue it
+// drops what comes in longer bursts: single slices would take a TCP flow's part, whose bursts are as long as
+// these.
 bool Path::window_is_open(std::uint16_t slice_bytes) const {
-  return in_flight_ + least_train_bytes(slice_bytes) <= window_bytes();
+  return in_flight_ + train_bytes(slice_bytes) <= window_bytes();
 }
 
 std::uint32_t Path::slices_allowed(TimePoint now, std::uint16_t slice_bytes) const {
   if (now < pacer_.next() || !window_is_open(slice_bytes)) return 0;
   const std::uint64_t most =
       std::min<std::uint64_t>(max_train_slices, max_train_bytes / (slice_bytes + header_bytes));
-  const std::uint64_t bytes = std::min(train_bytes(slice_bytes), window_bytes() - in_flight_);
-  return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(bytes / ip_bytes(slice_bytes), 1, most));
+  return static_cast<std::uint32_t>(
+      std::clamp<std::uint64_t>(train_bytes(slice_bytes) / ip_bytes(slice_bytes), 1, most));
 }
 
 std::uint32_t Path::slices_to_follow() const {

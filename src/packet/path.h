@@ -105,7 +105,6 @@ class Path {
   std::uint64_t believed_rate() const;
   std::uint64_t train_bytes(std::uint16_t slice_bytes) const;
   std::uint64_t longest_train_bytes(std::uint16_t slice_bytes) const;
-  std::uint64_t least_train_bytes(std::uint16_t slice_bytes) const;
   LossSample loss_sample(TimePoint now, const AskedTrain& train, std::uint32_t slices) const;
 
   const IpVersion ip_;

@@ -28,6 +28,7 @@ class ControllerTest : public testing::Test {
     delivered_ += slice_bytes;
     const double seconds = std::chrono::duration<double>(rtt).count();
     controller_->on_arrival({.now = now_,
+                             .asked_at = now_ - rtt,
                              .bytes = slice_bytes,
                              .slices = 1,
                              .marked = marked,

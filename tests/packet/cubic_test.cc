@@ -47,6 +47,19 @@ TEST_F(CubicTest, FollowsTheCubicCurveAfterALoss) {
   }
 }
 
+TEST_F(CubicTest, NothingGrowsBeforeWhatWasAskedForAfterACutArrives) {
+  grow_and_lose(100, 50ms);
+  const double cut = window();
+  const TimePoint cut_at = now_;
+  while (now_ < cut_at + 49ms) {
+    now_ += 1ms;
+    arrive(50ms, delivered_);
+    EXPECT_EQ(window(), cut);
+  }
+  rounds_for(1s, 50ms);
+  EXPECT_GT(window(), cut + 5);
+}
+
 TEST_F(CubicTest, GrowsAtLeastAsRenoWould) {
   // A short round trip and a small window: the curve would be flat for seconds.
   grow_and_lose(100, 10ms);
