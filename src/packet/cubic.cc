@@ -38,7 +38,11 @@ class Cubic : public CongestionController {
     if (sample.marked > 0 && sample.asked_delivered >= delivered_at_cut_) return cut_for_mark(sample.now);
     // What was asked for before the window was cut says nothing of how the path takes the smaller one (RFC
     // 9002, section 7.3.2); the curve begins behind it.
-    if (sample.asked_at <= cut_at_) return begin_epoch(sample.now);
+    if (is_recovering_) {
+      if (sample.asked_at <= cut_at_) return;
+      is_recovering_ = false;
+      begin_epoch(sample.now);
+    }
     if (sample.limited) {
       now_.epoch += since;  // the curve goes on from where it was
       return;
@@ -53,18 +57,19 @@ class Cubic : public CongestionController {
   void on_lost(const LossSample& sample) override {
     if (sample.asked_at > cut_at_) {
       before_ = now_;
-      losses_of_cut_ = 0;
       cut(sample.now, beta);
+      can_undo_ = true;
     }
     if (is_of_last_cut(sample.asked_at)) losses_of_cut_ += sample.slices;
   }
 
   void on_loss_was_spurious(const LossSample& sample) override {
-    if (!is_of_last_cut(sample.asked_at) || losses_of_cut_ == 0) return;
+    if (!can_undo_ || !is_of_last_cut(sample.asked_at) || losses_of_cut_ == 0) return;
     losses_of_cut_ -= std::min<std::uint64_t>(losses_of_cut_, sample.slices);
     if (losses_of_cut_ > 0 || now_.window > before_.window) return;
     now_ = before_;
     cut_at_ = cut_before_at_;
+    is_recovering_ = false;
     if (in_slow_start()) hystart_.begin_again();
   }
 
@@ -134,20 +139,21 @@ class Cubic : public CongestionController {
 
   void cut_for_mark(TimePoint now) {
     cut(now, beta_marked);
-    losses_of_cut_ = 0;
+    can_undo_ = false;  // a mark is never spurious
   }
 
   // Losses of what was asked for before this are of the same cut.
   void cut(TimePoint now, double factor) {
     cut_before_at_ = std::exchange(cut_at_, now);
     delivered_at_cut_ = delivered_;
+    losses_of_cut_ = 0;
     now_.prior = now_.window;
     // Fast convergence: whoever has less than the last time leaves room to those who have just come.
     now_.most = now_.window < now_.most ? now_.window * (1 + factor) / 2 : now_.window;
     now_.window = std::max(least_window, now_.window * factor);
     now_.threshold = now_.window;
     hystart_.end();
-    begin_epoch(now);
+    is_recovering_ = true;
   }
 
   std::uint32_t slice_bytes_;
@@ -161,6 +167,8 @@ class Cubic : public CongestionController {
   TimePoint cut_at_ = TimePoint::min();
   TimePoint cut_before_at_ = TimePoint::min();
   std::uint64_t losses_of_cut_ = 0;
+  bool can_undo_ = false;
+  bool is_recovering_ = false;  // nothing has come yet that was asked for after the cut
 };
 
 }  // namespace

@@ -60,6 +60,32 @@ TEST_F(CubicTest, NothingGrowsBeforeWhatWasAskedForAfterACutArrives) {
   EXPECT_GT(window(), cut + 5);
 }
 
+TEST_F(CubicTest, WhatWasAskedForBeforeACutAndComesLateStopsNothing) {
+  grow_and_lose(1000, 100ms);
+  const double most = window() / 0.7;
+  const TimePoint epoch = now_;
+  rounds_for(8s, 100ms);
+  // It would lift Reno's window up to this one's, from where it grows at the plateau too.
+  controller_->on_arrival(
+      {.now = now_, .asked_at = epoch - 50ms, .bytes = slice_bytes, .slices = 1, .delivered = delivered_});
+  rounds_for(3s, 100ms);
+  const double t = std::chrono::duration<double>(now_ - epoch).count();
+  EXPECT_NEAR(window(), 0.4 * std::pow(t - std::cbrt(most * 0.3 / 0.4), 3) + most, 5);
+}
+
+TEST_F(CubicTest, AMarkIsNeverSpurious) {
+  grow_and_lose(1000, 100ms);
+  rounds_for(3s, 100ms);
+  const double before = window();
+  round(100ms, 1);
+  const double marked = window();
+  EXPECT_LT(marked, before);
+  const TimePoint asked = now_ - 100ms;
+  controller_->on_lost(loss(asked));
+  controller_->on_loss_was_spurious(loss(asked));
+  EXPECT_LE(window(), marked + 1);
+}
+
 TEST_F(CubicTest, GrowsAtLeastAsRenoWould) {
   // A short round trip and a small window: the curve would be flat for seconds.
   grow_and_lose(100, 10ms);
