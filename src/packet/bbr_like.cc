@@ -91,7 +91,7 @@ class BbrLike : public CongestionController {
   }
   void on_loss_was_spurious(const LossSample& sample) override {
     losses_.on_spurious(sample.slices, counted(sample), pace_of(sample.phase), queue_);
-    bound_.undo(sample.asked_at);
+    bound_.undo(sample.asked_at, sample.slices);
     if (phase_ != Phase::startup) return;
     const std::uint64_t too_much = std::min(sample.bytes, grown_by_losses_);
     window_ -= too_much;
@@ -206,15 +206,18 @@ class BbrLike : public CongestionController {
     const bool starts = phase_ == Phase::startup;
     const bool few = !starts && !holds(few_slices);
     const Doubt doubt = starts || wide() ? Doubt::favours_chance : Doubt::favours_rate;
-    const bool is_excess = losses_.excess(doubt) > max_excess_loss && (losses_.queue_was_seen() || few);
+    const double excess = losses_.excess(doubt) - max_excess_loss;
+    const bool is_excess = excess > 0 && (losses_.queue_was_seen() || few);
     // Later on, loss that is too much already for so many slices need not wait for them.
     if (!losses_.can_judge() && (starts || !is_excess)) return;
-    if (is_excess && (!starts || is_queued(latest_rtt_, min_rtt_))) cut(sample.now);
+    if (is_excess && (!starts || is_queued(latest_rtt_, min_rtt_)))
+      cut(sample.now, excess * losses_.judged_slices());
     losses_.begin_judgement();
   }
 
-  void cut(TimePoint now) {
-    bound_.cut(now, *std::ranges::max_element(peaks_), std::uint64_t{min_window_slices} * slice_bytes_);
+  void cut(TimePoint now, double excess) {
+    bound_.cut(now, *std::ranges::max_element(peaks_), std::uint64_t{min_window_slices} * slice_bytes_,
+               excess);
     if (phase_ == Phase::startup) phase_ = Phase::drain;
   }
 

@@ -1,8 +1,8 @@
 // Bounds what may be in flight where loss is our own doing: below what it was when too much was lost, and a
 // little higher after every round trip without.
 //
-//     bound.cut(now, peak, least);    too much was lost: 0.7 of what was in flight, or of the bound before
-//     bound.rise(slice_bytes, most);  once a round trip; above `most` there is no bound any more
+//     bound.cut(now, peak, least, excess);  too much was lost: 0.7 of what was in flight, or of the bound
+//     before bound.rise(slice_bytes, most);        once a round trip; above `most` there is no bound any more
 #pragma once
 
 #include <algorithm>
@@ -22,9 +22,11 @@ class LossBound {
   // Bytes in flight; none where there is no bound.
   std::uint64_t value() const { return value_; }
 
-  void cut(TimePoint now, std::uint64_t peak, std::uint64_t least) {
+  // `excess`: as many slices fewer lost, and there had been no reason to.
+  void cut(TimePoint now, std::uint64_t peak, std::uint64_t least, double excess) {
     before_cut_ = value_;
-    cut_at_ = now;
+    excess_ = excess;
+    cut_before_at_ = std::exchange(cut_at_, now);
     rounds_since_cut_ = 0;
     const auto most = static_cast<double>(std::min(value_, peak));
     value_ = std::max(least, static_cast<std::uint64_t>(decrease * most));
@@ -32,9 +34,12 @@ class LossBound {
   // What was asked for before it was cut last has had its effect: of what became of that nothing is to
   // follow.
   bool has_answered(TimePoint asked_at) const { return asked_at <= cut_at_; }
-  // What was asked for then, and taken to be lost, arrived after all: it is as if nothing had been cut.
-  void undo(TimePoint asked_at) {
-    if (before_cut_ && has_answered(asked_at)) value_ = *std::exchange(before_cut_, std::nullopt);
+  // So many slices that were asked for then, and taken to be lost, arrived after all. Once that is the
+  // excess, it is as if nothing had been cut.
+  void undo(TimePoint asked_at, double slices) {
+    if (!before_cut_ || !has_answered(asked_at) || asked_at <= cut_before_at_) return;
+    excess_ -= slices;
+    if (excess_ <= 0) value_ = *std::exchange(before_cut_, std::nullopt);
   }
 
   // Faster the longer nothing was lost, so that whoever was cut far too low is back soon.
@@ -48,7 +53,9 @@ class LossBound {
  private:
   std::uint64_t value_ = none;
   std::optional<std::uint64_t> before_cut_;
+  double excess_ = 0;
   TimePoint cut_at_;
+  TimePoint cut_before_at_;
   std::uint64_t rounds_since_cut_ = 0;
 };
 

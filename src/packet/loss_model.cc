@@ -67,7 +67,7 @@ double LossModel::excess(Doubt doubt) const {
   const double likely = is_known ? this->chance() : calm_.share();
   const double chance = doubt == Doubt::favours_chance ? likely : 0;
   // What is lost already of fewer slices is at least lost of so many.
-  const double all = std::max(recent_.all, excess_samples);
+  const double all = judged_slices();
   const double deviation = std::sqrt(chance * (1 - chance) / all);
   return std::max(0.0, recent_.lost / all - chance - 3 * deviation);
 }

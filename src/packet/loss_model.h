@@ -9,6 +9,7 @@
 // there. Where nothing but a queue is seen from then on, that is forgotten.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 namespace rgtp::packet {
@@ -43,6 +44,8 @@ class LossModel {
   // included; nothing to judge before can_judge().
   bool can_judge() const { return recent_.all >= excess_samples; }
   double excess(Doubt doubt) const;
+  // Of which that is the share.
+  double judged_slices() const { return std::max(recent_.all, excess_samples); }
   // Whether a queue was seen with any of it.
   bool queue_was_seen() const { return queue_seen_; }
   void begin_judgement();
