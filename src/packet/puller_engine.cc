@@ -72,7 +72,8 @@ void PullerEngine::on_manifest(TimePoint now, std::span<const std::byte> datagra
   endings_.on_heard(now);
   greeter_.on_answered();
   const auto lifetime = std::chrono::milliseconds(answer->cookie_lifetime_ms);
-  path_.set_cookie(answer->cookie, now, std::min<Duration>(lifetime, 1h));
+  if (greeted_.admit(answer->timestamp))
+    path_.set_cookie(answer->cookie, now, std::min<Duration>(lifetime, 1h));
   if (!path_.rtt().has_sample()) {
     const Duration rtt = elapsed_since(answer->timestamp, now);
     if (rtt > Duration{} && rtt < options_.idle_timeout) path_.rtt().on_sample(rtt);
@@ -169,6 +170,7 @@ void PullerEngine::on_refuse(TimePoint now, std::span<const std::byte> datagram)
   switch (refuse->reason) {
     case Refusal::retry:
       if (refuse->cookie == writer_.asked_with()) return;  // to a request before that one
+      if (!retried_.admit(refuse->timestamp)) return;
       // Another pull of this path may have been told first.
       if (refuse->cookie != path_.cookie(now)) path_.set_cookie(refuse->cookie, now, retry_cookie_lifetime);
       if (state_ == State::fetching) asker_.ask_from_scratch();
@@ -228,6 +230,12 @@ void PullerEngine::rebuild_if_stuck(TimePoint now) {
 
 std::size_t PullerEngine::poll_transmit(TimePoint now, std::span<std::byte> out) {
   assert(out.size() >= max_transmit_bytes);
+  const std::size_t size = write_next(now, out);
+  if (size == 0) writer_.tell_sent();
+  return size;
+}
+
+std::size_t PullerEngine::write_next(TimePoint now, std::span<std::byte> out) {
   if (state_ == State::finished) return 0;
   if (now >= next_hello()) return write_hello(now, out);
   if (state_ != State::fetching || path_.cookie(now) == Cookie{}) return 0;

@@ -14,6 +14,7 @@
 #include "packet/asker.h"
 #include "packet/endings.h"
 #include "packet/greeter.h"
+#include "packet/newest_stamp.h"
 #include "packet/poller.h"
 #include "packet/stall_watch.h"
 
@@ -76,6 +77,7 @@ class PullerEngine {
   void dropped(std::span<const std::byte> datagram);
 
   TimePoint next_hello() const;
+  std::size_t write_next(TimePoint now, std::span<std::byte> out);
   std::size_t write_hello(TimePoint now, std::span<std::byte> out);
   std::size_t write_poll(TimePoint now, std::span<std::byte> out);
   std::size_t write_probe(TimePoint now, std::span<std::byte> out);
@@ -91,6 +93,8 @@ class PullerEngine {
   Greeter greeter_;
   Availability availability_;
   Poller poller_;
+  NewestStamp greeted_;
+  NewestStamp retried_;
   bool final_size_told_ = false;
   RequestWriter writer_;
   Recovery recovery_;

@@ -66,7 +66,7 @@ void Recovery::tell_arrivals() {
 
 // Several trains may have been asked for at once: one of them is meant.
 void Recovery::on_busy(TimePoint now, std::uint32_t timestamp) {
-  path_.on_busy(now);
+  if (busy_.admit(timestamp)) path_.on_busy(now);
   const AskedTrain* dropped = nullptr;
   for (auto ask = asks_.lowest_outstanding(); ask; ask = asks_.next_outstanding(*ask + 1)) {
     const AskedTrain& train = asks_.train(*ask);

@@ -14,6 +14,7 @@
 
 #include "packet/loss_detector.h"
 #include "packet/mark.h"
+#include "packet/newest_stamp.h"
 #include "packet/path.h"
 #include "packet/wire.h"
 
@@ -82,7 +83,8 @@ class Recovery {
   // Of one train, not told yet. Valid until the next train is asked for: settle() comes before.
   AskedTrain* arriving_ = nullptr;
   Path::Arrival arrival_;
-  std::vector<std::uint64_t> lost_;   // reused
+  std::vector<std::uint64_t> lost_;  // reused
+  NewestStamp busy_;
   std::vector<SliceId> dropped_;      // by the exposer, since settle()
   std::vector<SliceId> lost_slices_;  // reused
 };

@@ -1,6 +1,7 @@
 #include "packet/request_writer.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "packet/picker.h"
 #include "packet/slicing.h"
@@ -57,8 +58,13 @@ std::size_t RequestWriter::write_pull(TimePoint now, std::uint64_t first_ask, st
 
 std::size_t RequestWriter::finish(std::size_t size, std::span<std::byte> out) {
   seal_datagram(out.first(size));
-  observer_.on_event(event::DatagramSent{static_cast<std::uint32_t>(size)});
+  sent_.bytes += static_cast<std::uint32_t>(size);
+  ++sent_.datagrams;
   return size;
+}
+
+void RequestWriter::tell_sent() {
+  if (sent_.datagrams > 0) observer_.on_event(std::exchange(sent_, event::DatagramSent{0, 0}));
 }
 
 }  // namespace rgtp::packet

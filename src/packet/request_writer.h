@@ -1,5 +1,5 @@
 // Writes what a pull sends, HELLO, POLL and PULL, with all that its requests have in common: whose they are,
-// when they were sent, the path's cookie, the check. The observer is told of every datagram.
+// when they were sent, the path's cookie, the check.
 //
 //     const std::size_t size = writer.write_hello(now, slices_wanted, out);
 #pragma once
@@ -34,6 +34,9 @@ class RequestWriter {
   std::size_t write_pull(TimePoint now, std::uint64_t first_ask, std::uint16_t slice_bytes,
                          const std::vector<SliceId>& slices, std::span<std::byte> out);
 
+  // Tells the observer of what was written since it was told last: a batch.
+  void tell_sent();
+
   // The last PULL's cookie.
   const Cookie& asked_with() const { return asked_with_; }
 
@@ -45,6 +48,7 @@ class RequestWriter {
   const Path& path_;
   Observer& observer_;
   Cookie asked_with_{};
+  event::DatagramSent sent_{0, 0};  // since tell_sent()
 };
 
 }  // namespace rgtp::packet

@@ -66,6 +66,21 @@ TEST_F(PullerRecovery, ABusyExposerIsAskedSlower) {
   EXPECT_EQ(sink_.ends(), 0);
 }
 
+TEST_F(PullerRecovery, ARefusalThatIsReplayedSlowsNothingDown) {
+  greet();
+  run(200ms, always);
+  const Refuse busy{.pull_id = pull_id, .timestamp = 7, .reason = Refusal::busy, .value = 5};
+  receive(busy);
+  const double before = static_cast<double>(path_.rate());
+  now_ += 2 * round_trip;
+  receive(busy);
+  EXPECT_EQ(static_cast<double>(path_.rate()), before);
+  Refuse next = busy;
+  next.timestamp = 8;
+  receive(next);
+  EXPECT_LT(static_cast<double>(path_.rate()), before);
+}
+
 TEST_F(PullerRecovery, TellsMarks) {
   greet();
   const auto pulls = pulls_sent();
