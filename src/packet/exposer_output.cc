@@ -99,8 +99,8 @@ bool ExposerOutput::fill_next(TimePoint now, Train& train) {
     const auto filled = fill_train(*next, now, train);
     if (filled == Filled::yes) {
       const Request served = requests_.serve();
-      for (const auto& datagram : train.datagrams())
-        served.observer->on_event(event::DatagramSent{static_cast<std::uint32_t>(datagram.size())});
+      const auto datagrams = static_cast<std::uint32_t>(train.datagrams().size());
+      served.observer->on_event(event::DatagramSent{static_cast<std::uint32_t>(train.bytes()), datagrams});
       return true;
     }
     Request request = requests_.discard();
@@ -118,8 +118,7 @@ bool ExposerOutput::fill_next(TimePoint now, Train& train) {
 }
 
 void ExposerOutput::count(TimePoint now, const Train& train) {
-  std::size_t bytes = 0;
-  for (const Train::Datagram& datagram : train.datagrams()) bytes += datagram.size();
+  const std::size_t bytes = train.bytes();
   output_.on_train(bytes, backlog());
   prefix_limit_.count(train.peer().remote, bytes, now);
 }

@@ -91,10 +91,10 @@ std::uint64_t Path::longest_train_bytes(std::uint16_t slice_bytes) const {
   return train_bytes_at(believed_rate(), ip_bytes(slice_bytes));
 }
 
-// Only whole trains: where the window is full, each answer would draw one slice else, and a datagram and two
-// wake-ups with it (the silly window, RFC 9293, section 3.8.6.2). And of those who share a full queue it
-// drops what comes in longer bursts: single slices would take a TCP flow's part, whose bursts are as long as
-// these.
+// Only where a whole train has room: where the window is full, each answer would draw one slice else, and a
+// datagram and two wake-ups with it (the silly window, RFC 9293, section 3.8.6.2). And of those who share a
+// full queue it drops what comes in longer bursts: single slices would take a TCP flow's part, whose bursts
+// are as long as these.
 bool Path::window_is_open(std::uint16_t slice_bytes) const {
   return in_flight_ + train_bytes(slice_bytes) <= window_bytes();
 }

@@ -28,6 +28,12 @@ class Train {
   const Peer& peer() const { return peer_; }
   std::span<const Datagram> datagrams() const { return {datagrams_.data(), count_}; }
 
+  std::size_t bytes() const {
+    std::size_t bytes = 0;
+    for (const Datagram& datagram : datagrams()) bytes += datagram.size();
+    return bytes;
+  }
+
   // Empties the train and addresses it. `store` is held until the next call or clear(): payloads may stand in
   // its memory.
   void begin(const Peer& peer, std::shared_ptr<const Store> store) {

@@ -339,8 +339,9 @@ TEST_F(ExposerEngineTest, TellsTheObserverWhatItReceivesAndSends) {
   ASSERT_EQ(observer_->count<event::RequestReceived>(), 1U);
   EXPECT_EQ(observer_->all<event::RequestReceived>()[0].slices, 5U);
   EXPECT_EQ(observer_->all<event::DatagramReceived>()[0].bytes, 72U);
-  ASSERT_EQ(observer_->count<event::DatagramSent>(), 5U);
-  EXPECT_EQ(observer_->all<event::DatagramSent>()[0].bytes, 1032U);
+  ASSERT_EQ(observer_->count<event::DatagramSent>(), 1U);
+  EXPECT_EQ(observer_->all<event::DatagramSent>()[0].datagrams, 5U);
+  EXPECT_EQ(observer_->all<event::DatagramSent>()[0].bytes, 5 * 1032U);
 }
 
 }  // namespace

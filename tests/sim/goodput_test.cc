@@ -37,6 +37,9 @@ TEST(Goodput, IsNearlyAllThatFivePercentLossLeave) {
 
 TEST(Goodput, IsNearlyAllThatTenPercentLossLeave) { EXPECT_GE(goodput(path_of(50, 100, 1, 0.1)), 0.88); }
 
+// 45 KB: trains of 64 KiB, as long as one segmented send may be, would lose their ends there.
+TEST(Goodput, OverAQueueShorterThanASegmentedSend) { EXPECT_GE(goodput(path_of(100, 40, 0.09)), 0.85); }
+
 // Every 10 ms nothing arrives for one, as where a host does something else.
 LinkOptions with_pauses(LinkOptions link, Duration length) {
   for (Duration at{}; at < length; at += 10ms) {
