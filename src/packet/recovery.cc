@@ -66,7 +66,7 @@ void Recovery::tell_arrivals() {
 
 // Several trains may have been asked for at once: one of them is meant.
 void Recovery::on_busy(TimePoint now, std::uint32_t timestamp) {
-  if (busy_.admit(timestamp)) path_.on_busy(now);
+  const bool is_news = busy_.admit(timestamp);
   const AskedTrain* dropped = nullptr;
   for (auto ask = asks_.lowest_outstanding(); ask; ask = asks_.next_outstanding(*ask + 1)) {
     const AskedTrain& train = asks_.train(*ask);
@@ -79,6 +79,9 @@ void Recovery::on_busy(TimePoint now, std::uint32_t timestamp) {
     path_.on_abandoned(lost.ip_bytes);
     if (lost.purpose == AskedTrain::Purpose::mtu_probe) path_.on_mtu_probe_abandoned();
   }
+  // Requests are not dropped in the order in which they came; but one that is not waited for any more was
+  // heard of before, or was asked for again.
+  if (is_news || dropped != nullptr) path_.on_busy(now);
   if (dropped != nullptr) observer_.on_event(event::RequestLost{dropped->slices});
 }
 
