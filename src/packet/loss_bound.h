@@ -1,8 +1,8 @@
 // Bounds what may be in flight where loss is our own doing: below what it was when too much was lost, and a
 // little higher after every round trip without.
 //
-//     bound.cut(now, peak, least, excess);  too much was lost: 0.7 of what was in flight, or of the bound
-//     before bound.rise(slice_bytes, most);        once a round trip; above `most` there is no bound any more
+//     bound.cut(now, peak, least, excess);  too much was lost: 0.7 of what was in flight, or might be
+//     bound.rise(slice_bytes, most);        once a round trip; above `most` there is no bound any more
 #pragma once
 
 #include <algorithm>
