@@ -30,7 +30,7 @@ constexpr std::uint16_t slices_in_train = 40;
 class TrainCounter : public Observer {
  public:
   void on_event(const Event& event) override {
-    if (std::holds_alternative<event::DatagramSent>(event)) ++datagrams_;
+    if (const auto* const sent = std::get_if<event::DatagramSent>(&event)) datagrams_ += sent->datagrams;
   }
   std::uint32_t trains() const { return datagrams_ / slices_in_train; }
 
