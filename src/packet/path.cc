@@ -94,17 +94,20 @@ std::uint64_t Path::longest_train_bytes(std::uint16_t slice_bytes) const {
 // Only where a whole train has room: where the window is full, each answer would draw one slice else, and a
 // datagram and two wake-ups with it (the silly window, RFC 9293, section 3.8.6.2). And of those who share a
 // full queue it drops what comes in longer bursts: single slices would take a TCP flow's part, whose bursts
-// are as long as these.
+// are as long as these. A window of few slices is not left idle for that.
 bool Path::window_is_open(std::uint16_t slice_bytes) const {
-  return in_flight_ + train_bytes(slice_bytes) <= window_bytes();
+  const std::uint64_t slice = ip_bytes(slice_bytes);
+  const std::uint64_t window = window_bytes();
+  const bool is_narrow = window < 8 * slice && !pressure_.holds_back();
+  return in_flight_ + (is_narrow ? slice : train_bytes(slice_bytes)) <= window;
 }
 
 std::uint32_t Path::slices_allowed(TimePoint now, std::uint16_t slice_bytes) const {
   if (now < pacer_.next() || !window_is_open(slice_bytes)) return 0;
   const std::uint64_t most =
       std::min<std::uint64_t>(max_train_slices, max_train_bytes / (slice_bytes + header_bytes));
-  return static_cast<std::uint32_t>(
-      std::clamp<std::uint64_t>(train_bytes(slice_bytes) / ip_bytes(slice_bytes), 1, most));
+  const std::uint64_t bytes = std::min(train_bytes(slice_bytes), window_bytes() - in_flight_);
+  return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(bytes / ip_bytes(slice_bytes), 1, most));
 }
 
 std::uint32_t Path::slices_to_follow() const {

@@ -57,7 +57,7 @@ class Path {
 
   // How many slices may be asked for now, as one train: 0 where window or pacer say no.
   std::uint32_t slices_allowed(TimePoint now, std::uint16_t slice_bytes) const;
-  // The window has room for a whole train.
+  // The window has room for a whole train; where it is narrow, for a slice.
   bool window_is_open(std::uint16_t slice_bytes) const;
   // How many of a surface's first slices may be asked for with a HELLO, of which nobody knows yet how long
   // they are: what a first window takes, and of a path that is known to be wide as much as a train holds.
