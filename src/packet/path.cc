@@ -98,7 +98,7 @@ std::uint64_t Path::longest_train_bytes(std::uint16_t slice_bytes) const {
 bool Path::window_is_open(std::uint16_t slice_bytes) const {
   const std::uint64_t slice = ip_bytes(slice_bytes);
   const std::uint64_t window = window_bytes();
-  const bool is_narrow = window < 32 * slice && !pressure_.holds_back();
+  const bool is_narrow = window < 8 * slice && !pressure_.holds_back();
   return in_flight_ + (is_narrow ? slice : train_bytes(slice_bytes)) <= window;
 }
 
