@@ -81,6 +81,23 @@ TEST_F(PullerRecovery, ARefusalThatIsReplayedSlowsNothingDown) {
   EXPECT_LT(static_cast<double>(path_.rate()), before);
 }
 
+// Requests are not dropped in the order in which they came.
+TEST_F(PullerRecovery, ARefusalOfARequestThatIsWaitedForSlowsDownWhateverItsTime) {
+  greet();
+  run(3 * round_trip, always);
+  now_ += round_trip;
+  const auto pulls = pulls_sent();
+  ASSERT_FALSE(pulls.empty());
+  Refuse busy{
+      .pull_id = pull_id, .timestamp = pulls[0].timestamp + 1'000'000, .reason = Refusal::busy, .value = 5};
+  receive(busy);
+  const double before = static_cast<double>(path_.rate());
+  now_ += 2 * round_trip;
+  busy.timestamp = pulls[0].timestamp;
+  receive(busy);
+  EXPECT_LT(static_cast<double>(path_.rate()), before);
+}
+
 TEST_F(PullerRecovery, TellsMarks) {
   greet();
   const auto pulls = pulls_sent();
