@@ -4,6 +4,8 @@
 //     while (const std::size_t size = asker.ask(now, out)) send(out.first(size));
 #pragma once
 
+#include <vector>
+
 #include "packet/greeter.h"
 #include "packet/request_writer.h"
 #include "packet/slice_length.h"
@@ -33,13 +35,17 @@ class Asker {
                   const Availability& availability);
   // Each writes one PULL and returns its length; 0 where there is nothing to ask for, or not now.
   std::size_t ask(TimePoint now, std::span<std::byte> out);
-  // Asks again for the last slices: their arrival shows whether all before them is lost.
+  // Asks again for the last slices: their arrival shows whether all before them is lost. By two requests, of
+  // which the second follows at once: one lost request must not cost the next timeout, twice as long (RFC
+  // 9002, section 6.2.4).
   std::size_t probe(TimePoint now, std::span<std::byte> out);
+  std::size_t finish_probe(TimePoint now, std::span<std::byte> out);
   // Whatever the books say, the bitmap is the truth.
   void ask_from_scratch();
 
  private:
   void book_followed(TimePoint now, TimePoint asked_at, PullRequest& followed);
+  std::size_t write_probe(TimePoint now, std::span<std::byte> out);
   // Asks for picked_.
   std::size_t write_picked(TimePoint now, std::uint16_t slice_bytes, std::span<std::byte> out,
                            AskedTrain::Purpose purpose = AskedTrain::Purpose::data);
@@ -51,7 +57,8 @@ class Asker {
   Recovery& recovery_;
   RequestWriter& writer_;
   Observer& observer_;
-  Picker::Picked picked_;  // reused from train to train
+  Picker::Picked picked_;               // reused from train to train
+  std::vector<SliceId> rest_of_probe_;  // for its second request
 };
 
 }  // namespace rgtp::packet

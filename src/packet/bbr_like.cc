@@ -100,7 +100,7 @@ class BbrLike : public CongestionController {
   void set_slice_bytes(std::uint32_t slice_bytes) override { slice_bytes_ = slice_bytes; }
 
   std::uint64_t window_bytes() const override {
-    const std::uint64_t floor = std::uint64_t{min_window_slices} * slice_bytes_;
+    const std::uint64_t floor = smallest_window();
     const std::uint64_t window = std::min(window_, bound_.value());
     if (phase_ == Phase::probe_rtt) return std::max(floor, std::min(window, bdp(0.5)));
     return std::max(floor, window);
@@ -113,6 +113,8 @@ class BbrLike : public CongestionController {
     // What is measured is a round trip old: of a window that doubles in each it is half, or less.
     const double seconds = std::chrono::duration<double>(min_rtt_).count();
     if (is_filling()) rate = std::max(rate, 2 * static_cast<double>(window_) / seconds);
+    // Of so few slices a round may well lose most: an estimate by them would go on falling without a queue.
+    if (queue_ == Queue::none) rate = std::max(rate, static_cast<double>(smallest_window()) / seconds);
     return std::max<std::uint64_t>(1, static_cast<std::uint64_t>(rate));
   }
   std::uint64_t estimated_rate() const override { return rates_.value(); }
@@ -147,6 +149,8 @@ class BbrLike : public CongestionController {
     }
     return 1;
   }
+
+  std::uint64_t smallest_window() const { return std::uint64_t{min_window_slices} * slice_bytes_; }
 
   std::uint64_t bdp(double factor) const {
     return static_cast<std::uint64_t>(factor * static_cast<double>(bytes_in(rates_.value(), min_rtt_)));

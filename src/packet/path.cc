@@ -8,6 +8,7 @@ namespace {
 
 // A rate that was measured wrongly must not put probes off for ever.
 constexpr Duration max_draining_time = std::chrono::seconds(1);
+constexpr std::uint64_t shortest_train = 2;  // slices, but for the last ones
 
 }  // namespace
 
@@ -76,7 +77,7 @@ std::uint64_t Path::train_bytes(std::uint16_t slice_bytes) const {
   const std::uint64_t train = std::min(longest_train_bytes(slice_bytes), window);
   // At most a quarter of the window, so that there are always several on their way: others', where an exposer
   // is behind.
-  return pressure_.holds_back() ? train : std::min(train, std::max(window / 4, 2 * bytes));
+  return pressure_.holds_back() ? train : std::min(train, std::max(window / 4, shortest_train * bytes));
 }
 
 // Start-up asks for a window that doubles faster than anything was measured: what the path carries is taken
@@ -94,11 +95,12 @@ std::uint64_t Path::longest_train_bytes(std::uint16_t slice_bytes) const {
 // Only where a whole train has room: where the window is full, each answer would draw one slice else, and a
 // datagram and two wake-ups with it (the silly window, RFC 9293, section 3.8.6.2). And of those who share a
 // full queue it drops what comes in longer bursts: single slices would take a TCP flow's part, whose bursts
-// are as long as these. A window of few slices is not left idle for that.
+// are as long as these. A window of which a quarter is less than the shortest train is not left idle for
+// that.
 bool Path::window_is_open(std::uint16_t slice_bytes) const {
   const std::uint64_t slice = ip_bytes(slice_bytes);
   const std::uint64_t window = window_bytes();
-  const bool is_narrow = window < 8 * slice && !pressure_.holds_back();
+  const bool is_narrow = window / 4 < shortest_train * slice && !pressure_.holds_back();
   return in_flight_ + (is_narrow ? slice : train_bytes(slice_bytes)) <= window;
 }
 

@@ -243,6 +243,7 @@ std::size_t PullerEngine::write_next(TimePoint now, std::span<std::byte> out) {
   if (recovery_.probe_is_due(now)) {
     if (const std::size_t size = write_probe(now, out); size > 0) return size;
   }
+  if (const std::size_t size = asker_.finish_probe(now, out); size > 0) return size;
   if (now >= poller_.next() && lacks_announcements()) return write_poll(now, out);
   return asker_.ask(now, out);
 }

@@ -43,6 +43,7 @@ class AskerTest : public testing::Test {
   }
   std::optional<PullRequest> ask() { return written(asker_.ask(now_, out_)); }
   std::optional<PullRequest> probe() { return written(asker_.probe(now_, out_)); }
+  std::optional<PullRequest> finish_probe() { return written(asker_.finish_probe(now_, out_)); }
   // All that may be asked for at once.
   Slices ask_all() {
     Slices slices;
@@ -113,16 +114,44 @@ TEST_F(AskerTest, HasNothingToAskForWhereNothingIsWanted) {
   EXPECT_EQ(recovery_.next_ask(), 0U);
 }
 
-TEST_F(AskerTest, ProbesWithTheLastSlicesAgain) {
+TEST_F(AskerTest, ProbesWithTheLastSlicesAgainByTwoRequests) {
   greet(0);
   const Slices asked = ask_all();
   ASSERT_GT(asked.size(), Asker::probe_slices);
+  const auto first = probe();
+  ASSERT_TRUE(first);
+  EXPECT_EQ(slices_of(*first), Slices(asked.end() - 4, asked.end() - 2));
+  EXPECT_EQ(first->first_ask, asked.size());
+  EXPECT_EQ(last_asked().again, 2U);
+  const auto second = finish_probe();
+  ASSERT_TRUE(second);
+  EXPECT_EQ(slices_of(*second), Slices(asked.end() - 2, asked.end()));
+  EXPECT_EQ(second->first_ask, asked.size() + 2);
+  EXPECT_EQ(last_asked().again, 2U);
+  EXPECT_EQ(observer_.count<event::ProbeTimeout>(), 1U);
+  EXPECT_FALSE(finish_probe());
+}
+
+TEST_F(AskerTest, TheSecondRequestOfAProbeIsForWhatIsStillMissing) {
+  greet(0);
+  const Slices asked = ask_all();
+  ASSERT_TRUE(probe());
+  reassembly_.receive(asked.back(), std::vector<std::byte>(slice_bytes));
+  const auto second = finish_probe();
+  ASSERT_TRUE(second);
+  EXPECT_EQ(slices_of(*second), Slices(asked.end() - 2, asked.end() - 1));
+}
+
+TEST_F(AskerTest, ProbesForASingleSliceOnce) {
+  sink_.want({ChunkIndex{0}, ChunkIndex{1}});
+  greet(0);
+  const Slices asked = ask_all();
+  ASSERT_EQ(asked.size(), 3U);
+  for (std::size_t i = 0; i < 2; ++i) reassembly_.receive(asked[i], std::vector<std::byte>(slice_bytes));
   const auto pull = probe();
   ASSERT_TRUE(pull);
-  EXPECT_EQ(slices_of(*pull), Slices(asked.end() - Asker::probe_slices, asked.end()));
-  EXPECT_EQ(pull->first_ask, asked.size());
-  EXPECT_EQ(last_asked().again, Asker::probe_slices);
-  EXPECT_EQ(observer_.count<event::ProbeTimeout>(), 1U);
+  EXPECT_EQ(slices_of(*pull), Slices{asked[2]});
+  EXPECT_FALSE(finish_probe());
 }
 
 TEST_F(AskerTest, ProbesWithEachSliceOnce) {

@@ -168,6 +168,16 @@ TEST_F(BbrLikeTest, TheWindowIsNeverBelowFourSlices) {
   EXPECT_EQ(smallest_window_, 4U * slice_bytes);
 }
 
+TEST_F(BbrLikeTest, TheSmallestWindowIsAskedForInARoundTripUnlessAQueueIsSeen) {
+  run(5'000'000, 50ms, 2s);
+  // Of the smallest window most is lost, for long.
+  for (int i = 0; i < 100; ++i) round(5'000'000, 50ms, slice_bytes);
+  EXPECT_LT(controller_->estimated_rate(), 2 * slice_bytes / 0.05);
+  EXPECT_NEAR(static_cast<double>(controller_->rate()), 4 * slice_bytes / 0.05, slice_bytes);
+  round(20'000, 50ms, 2 * slice_bytes);
+  EXPECT_LT(static_cast<double>(controller_->rate()), 3 * slice_bytes / 0.05);
+}
+
 TEST_F(BbrLikeTest, ForgetsARateThatThePathNoLongerHas) {
   run(25'000'000, 50ms, 5s);
   run(5'000'000, 50ms, 10s);

@@ -117,6 +117,23 @@ TEST_F(PathTest, WaitsForRoomForAWholeTrain) {
   }
 }
 
+// Which would stand idle where most of what is asked for is lost, and little more than a train fits.
+TEST_F(PathTest, FillsANarrowWindowByTheSlice) {
+  path_.emplace(Path::Options{.receive_buffer = 1 << 30, .congestion = Congestion::cubic});
+  const std::uint64_t slice = path_->ip_bytes(slice_bytes);
+  feed(1'000'000, 20ms, 1s);
+  answers_.clear();
+  while (path_->window_bytes() >= 8 * slice) {
+    path_->on_abandoned(path_->in_flight());
+    now_ = path_->next_ask() + 20ms;
+    const AskedTrain train = path_->on_ask(now_, 2, slice_bytes);
+    path_->report_loss(now_ + 20ms, train, 2);
+  }
+  path_->on_abandoned(path_->in_flight());
+  path_->on_expected_again(path_->window_bytes() - slice);
+  EXPECT_EQ(path_->slices_allowed(path_->next_ask(), slice_bytes), 1U);
+}
+
 TEST_F(PathTest, AsksForTheFirstWindowAtOnce) {
   std::uint32_t asked = 0;
   while (const std::uint32_t slices = path_->slices_allowed(now_, slice_bytes)) {

@@ -141,7 +141,11 @@ TEST_F(PullerGreeting, AnEmptySurfaceIsLeftAlone) {
 
 TEST_F(PullerGreeting, RenewsTheCookieAtHalfItsLife) {
   sink_.want({ChunkIndex{0}, ChunkIndex{1}});
-  greet();
+  const auto first_hello = hello_sent();
+  ASSERT_TRUE(first_hello);
+  const ManifestAnswer first_answer = manifest_answer(*first_hello);
+  now_ += round_trip;
+  receive(first_answer);
   const TimePoint greeted = now_;
   for (const PullRequest& pull : pulls_sent()) serve(pull);
   std::optional<Hello> hello;
@@ -161,6 +165,9 @@ TEST_F(PullerGreeting, RenewsTheCookieAtHalfItsLife) {
   const auto pulls = pulls_sent();
   ASSERT_FALSE(pulls.empty());
   EXPECT_EQ(pulls[0].cookie, test::cookie_of(2));
+  // The answer from before, that somebody kept.
+  receive(first_answer);
+  EXPECT_EQ(path_.cookie(now_), test::cookie_of(2));
 }
 
 TEST_F(PullerGreeting, AsksForNothingWithACookieThatDied) {
@@ -192,6 +199,10 @@ TEST_F(PullerGreeting, AsksAgainWithTheCookieOfARetry) {
   // The answers to the other requests of that window say the same and change nothing.
   receive(Refuse{.pull_id = pull_id, .reason = Refusal::retry, .cookie = test::cookie_of(7)});
   EXPECT_TRUE(pulls_sent().empty());
+  // Nor does a replay of what another exposer's secret once made.
+  receive(Refuse{.pull_id = pull_id, .reason = Refusal::retry, .cookie = test::cookie_of(6)});
+  EXPECT_TRUE(pulls_sent().empty());
+  EXPECT_EQ(path_.cookie(now_), test::cookie_of(7));
   EXPECT_EQ(sink_.ends(), 0);
   for (const PullRequest& pull : second) serve(pull);
   fetch_all();
