@@ -67,6 +67,7 @@ std::size_t Asker::probe(TimePoint now, std::span<std::byte> out) {
   observer_.on_event(event::ProbeTimeout{recovery_.probes_in_a_row()});
   std::sort(picked_.slices.begin(), picked_.slices.end());
   picked_.slices.erase(std::unique(picked_.slices.begin(), picked_.slices.end()), picked_.slices.end());
+  probe_slice_bytes_ = slice_bytes;
   const auto half = picked_.slices.begin() + static_cast<std::ptrdiff_t>(picked_.slices.size() + 1) / 2;
   rest_of_probe_.assign(half, picked_.slices.end());
   picked_.slices.erase(half, picked_.slices.end());
@@ -74,8 +75,11 @@ std::size_t Asker::probe(TimePoint now, std::span<std::byte> out) {
 }
 
 std::size_t Asker::finish_probe(TimePoint now, std::span<std::byte> out) {
-  // The first request may have gone out long ago, where the link pushed back.
-  std::erase_if(rest_of_probe_, [&](const SliceId& slice) { return !reassembly_.is_missing(slice); });
+  // Its first request may have gone out long ago, where the link pushed back: meanwhile they may have come,
+  // or been cut anew.
+  std::erase_if(rest_of_probe_, [&](const SliceId& slice) {
+    return !reassembly_.is_missing(slice) || reassembly_.slice_bytes_of(slice.chunk) != probe_slice_bytes_;
+  });
   if (rest_of_probe_.empty()) return 0;
   std::swap(picked_.slices, rest_of_probe_);
   rest_of_probe_.clear();
@@ -84,11 +88,12 @@ std::size_t Asker::finish_probe(TimePoint now, std::span<std::byte> out) {
 
 std::size_t Asker::write_probe(TimePoint now, std::span<std::byte> out) {
   picked_.again = static_cast<std::uint32_t>(picked_.slices.size());
-  return write_picked(now, reassembly_.slice_bytes_of(picked_.slices.front().chunk), out);
+  return write_picked(now, probe_slice_bytes_, out);
 }
 
 void Asker::ask_from_scratch() {
   recovery_.give_up();
+  rest_of_probe_.clear();
   picker_.rebuild();
 }
 

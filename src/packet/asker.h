@@ -59,6 +59,7 @@ class Asker {
   Observer& observer_;
   Picker::Picked picked_;               // reused from train to train
   std::vector<SliceId> rest_of_probe_;  // for its second request
+  std::uint16_t probe_slice_bytes_ = 0;
 };
 
 }  // namespace rgtp::packet

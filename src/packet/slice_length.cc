@@ -12,7 +12,8 @@ void SliceLength::begin(const Manifest& manifest) {
 
 std::uint16_t SliceLength::pick_probe(TimePoint now, Picker::Picked& picked) {
   // Not with the first chunk, which somebody may be waiting for: it would take a round trip longer.
-  if (recovery_.next_ask() == 0) return 0;
+  // Nor alone: lost, it would be silence, and asked for again first of all behind every new socket.
+  if (recovery_.next_ask() == 0 || recovery_.outstanding() == 0) return 0;
   const auto capacity = path_.mtu_probe(now);
   if (!capacity) return 0;
   const std::uint16_t slice_bytes = slice_bytes_for(*manifest_, *capacity);

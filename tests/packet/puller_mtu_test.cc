@@ -57,6 +57,20 @@ TEST_F(PullerMtu, ProbesWithOneSliceOfAChunkThatIsNotBegun) {
   }
 }
 
+// Where the path carries no longer slice a probe is lost. Were it all that is asked for, it would be silence,
+// for which a new socket is taken, from which a probe would go out first: for ever.
+TEST_F(PullerMtu, BehindANewSocketDataIsAskedForBeforeAnythingIsProbed) {
+  greet();
+  (void)pulls_sent();
+  for (int socket = 0; socket < 3; ++socket) {
+    engine_->handle_new_socket();
+    now_ += 1s;
+    const auto again = pulls_sent();
+    ASSERT_FALSE(again.empty());
+    EXPECT_EQ(again[0].slice_bytes, shorter);
+  }
+}
+
 TEST_F(PullerMtu, AProbeThatArrivesRaisesTheSlicesOfChunksThatAreNotBegun) {
   greet();
   const auto pulls = pulls_sent();
