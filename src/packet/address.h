@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 
@@ -21,7 +22,7 @@ struct Address {
   bool is_wildcard() const;
   // The network that limits count by: /24 of IPv4, /48 of IPv6.
   std::array<std::byte, 8> prefix() const;
-  friend bool operator==(const Address&, const Address&) = default;
+  friend auto operator<=>(const Address&, const Address&) = default;
 };
 
 // Who asked, and at which of our addresses: answers come from the address that was asked.

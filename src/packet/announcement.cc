@@ -30,12 +30,20 @@ Published published_of(const Store& store) {
   return published;
 }
 
+bool Announcement::shows_all() const {
+  const std::uint32_t end = std::min(words.end() * word_chunks, store->manifest().chunk_count());
+  for (std::uint32_t chunk = words.first * word_chunks; chunk < end; ++chunk)
+    if (!store->has(ChunkIndex{chunk})) return false;
+  return true;
+}
+
 Announce Announcement::read(std::uint16_t service_delay) const {
   Announce announce;
   announce.pull_id = pull_id;
   announce.timestamp = timestamp;
   announce.service_delay = service_delay;
   announce.words = words;
+  announce.subscribed = subscribed;
   // In this order: a store publishes a chunk before it counts it, and knows its size before either.
   announce.published_to = store->published();
   for (std::uint32_t i = 0; i < words.count; ++i) announce.bitmap[i] = read_word(*store, words.first + i);

@@ -30,10 +30,13 @@ struct Announcement {
   std::uint32_t timestamp = 0;
   std::uint32_t known = 0;  // chunks that the puller says it knows of
   WordRange words;          // of the surface
+  bool subscribed = false;  // the puller will be told of more unasked
 
   // Where it shows the chunk that holds the end, it shows the final size too. What it counts is among its
   // bits, as far as they reach.
   Announce read(std::uint16_t service_delay) const;
+  // Every chunk of its words is published.
+  bool shows_all() const;
 };
 
 }  // namespace rgtp::packet

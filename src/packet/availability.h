@@ -23,6 +23,7 @@ class Availability {
   enum class News {
     none,
     count,    // more is published, though not in these words
+    gap,      // an ANNOUNCE before this one is missing, and of these words nothing is new
     chunks,   // chunks are available that were not
     ignored,  // it goes beyond the surface, or is older than what is known
   };

@@ -25,10 +25,30 @@ ExposerEngine::ExposerEngine(std::span<const std::byte, 32> cookie_secret, const
     : slice_capacity_(limits.slice_capacity),
       cookies_(cookie_secret),
       surfaces_(limits.remembered_withdrawals),
+      subscriptions_(limits.subscriptions),
       output_(limits) {}
 
 void ExposerEngine::withdraw(const SurfaceId& id) {
-  if (const auto store = surfaces_.withdraw(id)) output_.drop(store.get());
+  const auto store = surfaces_.withdraw(id);
+  if (store == nullptr) return;
+  output_.drop(store.get());
+  subscriptions_.on_end(store.get(), surfaces_.why_not(id));
+}
+
+void ExposerEngine::handle_growth(const SurfaceId& id) {
+  if (const Exposed* const exposed = surfaces_.find(id)) subscriptions_.on_growth(exposed->store.get());
+}
+
+bool ExposerEngine::poll_transmit(TimePoint now, Train& train) {
+  // One at a time, so that the answers that wait stay few.
+  if (auto news = subscriptions_.poll(now)) {
+    const Refuse echo = echo_of(news->announcement);
+    if (news->end)
+      output_.refuse(now, news->peer, Validated::yes, refusal(echo, *news->end));
+    else if (output_.may_answer(now, news->peer, echo))
+      announce(now, news->peer, news->observer, std::move(news->announcement));
+  }
+  return output_.poll_transmit(now, train);
 }
 
 void ExposerEngine::handle_datagram(TimePoint arrived, const Peer& peer,
@@ -137,19 +157,22 @@ void ExposerEngine::on_poll(TimePoint arrived, const Peer& peer, std::span<const
     return output_.refuse(arrived, peer, Validated::yes,
                           refusal(echo_of(*poll), Refusal::slice_too_large, slice_capacity_));
   if (!output_.may_answer(arrived, peer, echo_of(*poll))) return;
-  announce(arrived, peer, *exposed,
-           {exposed->store, poll->pull_id, poll->timestamp, poll->published, poll->words});
+  Announcement answer{exposed->store, poll->pull_id, poll->timestamp, poll->published, poll->words};
+  if (exposed->store->state() == SurfaceState::growing)
+    answer.subscribed = subscriptions_.renew(arrived, peer, exposed->observer, answer,
+                                             std::chrono::microseconds(poll->rtt_us));
+  announce(arrived, peer, exposed->observer, std::move(answer));
 }
 
-void ExposerEngine::announce(TimePoint arrived, const Peer& peer, const Exposed& exposed,
+void ExposerEngine::announce(TimePoint arrived, const Peer& peer, const std::shared_ptr<Observer>& observer,
                              Announcement announcement) {
   // Nothing more will come of it: whoever waits is told so.
-  const SurfaceState state = exposed.store->state();
+  const SurfaceState state = announcement.store->state();
   if (state == SurfaceState::aborted || state == SurfaceState::withdrawn)
     return output_.refuse(arrived, peer, Validated::yes,
                           refusal(echo_of(announcement),
                                   state == SurfaceState::aborted ? Refusal::aborted : Refusal::withdrawn));
-  output_.answer({peer, arrived, exposed.observer, std::move(announcement)});
+  output_.answer({peer, arrived, observer, std::move(announcement)});
 }
 
 // Whoever asks for chunks that are not published yet believes what is not so: the words from the first of
@@ -164,7 +187,7 @@ void ExposerEngine::announce_unpublished(TimePoint arrived, const Peer& peer, co
   const std::uint32_t first = run->chunk.value / word_chunks;
   const auto left = static_cast<std::uint32_t>(core::bitmap_words(store.manifest().chunk_count())) - first;
   const std::uint32_t count = std::min(left, announce_words_in(header_bytes + pull.slice_bytes));
-  announce(arrived, peer, exposed,
+  announce(arrived, peer, exposed.observer,
            {exposed.store,
             pull.pull_id,
             pull.timestamp,

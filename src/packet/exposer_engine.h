@@ -1,8 +1,8 @@
 // The exposer's half of the protocol, without socket, clock or thread: a pure function of immutable surfaces
-// and the datagrams that ask for them. It keeps nothing per puller but of those who wait.
+// and the datagrams that ask for them. It keeps nothing per puller but of those who wait for chunks.
 //
 //     engine.handle_datagram(arrived, peer, bytes);
-//     while (engine.poll_transmit(now, train)) send(train);
+//     while (engine.poll_transmit(now, train)) send(train);       and again at poll_timeout()
 //     while (auto read = engine.poll_read()) offload(read) ... engine.handle_read_done(now, ...);
 //
 // All times are of one clock. A train that a socket does not take stays with the driver; what waits behind it
@@ -14,6 +14,7 @@
 #include "packet/cookie.h"
 #include "packet/exposed_surfaces.h"
 #include "packet/exposer_output.h"
+#include "packet/subscriptions.h"
 
 namespace rgtp::packet {
 
@@ -31,6 +32,8 @@ class ExposerEngine {
   // Pullers are told that it was withdrawn, or that it was aborted where its store says so now. Nothing that
   // waits here holds its store any longer.
   void withdraw(const SurfaceId& id);
+  // Chunks of it were published, or it was finished or aborted: who waits for it is told.
+  void handle_growth(const SurfaceId& id);
 
   // `arrived` is when the datagram came to this host, which may be a while ago: service delay and age count
   // from there.
@@ -39,7 +42,9 @@ class ExposerEngine {
   void handle_too_large(TimePoint now, const Train& train);
   // Fills the next train. False where there is nothing to send now: the train then is empty and holds no
   // store.
-  [[nodiscard]] bool poll_transmit(TimePoint now, Train& train) { return output_.poll_transmit(now, train); }
+  [[nodiscard]] bool poll_transmit(TimePoint now, Train& train);
+  // When there may be something to send that no datagram asks for; TimePoint::max() for never.
+  TimePoint poll_timeout() const { return subscriptions_.next(); }
 
   // A request whose bytes are not in memory. Calling read_ahead() on a worker thread brings them there; then
   // handle_read_done() on the engine's own puts the request back in line. Its age counts from then.
@@ -63,13 +68,15 @@ class ExposerEngine {
                     const Published& published);
   void follow_hello(TimePoint arrived, const Peer& peer, const Hello& hello, const Exposed& exposed,
                     const Published& published);
-  void announce(TimePoint arrived, const Peer& peer, const Exposed& exposed, Announcement announcement);
+  void announce(TimePoint arrived, const Peer& peer, const std::shared_ptr<Observer>& observer,
+                Announcement announcement);
   void announce_unpublished(TimePoint arrived, const Peer& peer, const Exposed& exposed,
                             const PullRequest& pull);
 
   const std::uint16_t slice_capacity_;
   CookieJar cookies_;
   ExposedSurfaces surfaces_;
+  Subscriptions subscriptions_;
   ExposerOutput output_;
 };
 

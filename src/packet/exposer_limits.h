@@ -28,6 +28,7 @@ struct ExposerLimits {
   std::uint64_t prefix_bytes_per_second = 10'000'000'000;
   std::size_t blocked_requests = 256;              // that wait for a disk
   std::size_t waiting_answers = 384;               // MANIFEST, ANNOUNCE and REFUSE
+  std::size_t subscriptions = 1000;                // of pullers that wait for chunks
   std::size_t remembered_withdrawals = 4096;       // for which pullers are told why, not `unknown`
   std::uint16_t slice_capacity = max_slice_bytes;  // the longest slice that the exposer's own network carries
 };

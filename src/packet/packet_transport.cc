@@ -76,8 +76,7 @@ class UdpExposure : public Exposure {
   Locator locator() const override {
     return Locator(Locator::Network{exposer_->host(), exposer_->port(), id_});
   }
-  // Pullers ask; nothing is kept of them that could be told.
-  void on_growth() override {}
+  void on_growth() override { exposer_->handle_growth(id_); }
 
  private:
   std::shared_ptr<UdpExposer> exposer_;
@@ -185,11 +184,11 @@ class UdpTransport : public Transport {
 
   std::shared_ptr<void> attach(EventLoop& loop) override { return state_on(loop); }
 
-  Result<std::shared_ptr<Region>> allocate(const Manifest& manifest, const Access& /*access*/) override {
-    return core::HeapRegion::make(manifest.stored_bytes());
+  Result<std::shared_ptr<Region>> allocate(const Manifest& manifest, const Offer& /*offer*/) override {
+    return core::HeapRegion::make_for(manifest, manifest.stored_bytes());
   }
 
-  Result<std::unique_ptr<Exposure>> expose(std::shared_ptr<const Store> store, const Access& /*access*/,
+  Result<std::unique_ptr<Exposure>> expose(std::shared_ptr<const Store> store, const Offer& /*offer*/,
                                            EventLoop& loop, std::shared_ptr<Observer> observer) override {
     if (auto usable = check_options(); !usable) return fail(std::move(usable).error());
     auto exposer = state_on(loop)->exposer();

@@ -5,7 +5,17 @@
 
 namespace rgtp::packet {
 
-Duration Poller::shortest_interval(Duration rtt) { return std::clamp(rtt / 4, min_interval, max_interval); }
+Duration Poller::shortest_interval(Duration rtt) const {
+  return is_told_ ? std::min(std::max<Duration>(2 * rtt, min_told_interval), max_told_) : soonest(rtt);
+}
+
+TimePoint Poller::next(const Availability& availability, ChunkRange wanted) const {
+  const auto front = availability.next_missing(wanted);
+  if (!front) return TimePoint::max();
+  const std::uint32_t word = front->value / word_chunks;
+  const bool was_polled_for = word >= front_.first && word < front_.end();
+  return was_polled_for ? next_ : std::min(next_, polled_ + soonest_);
+}
 
 WordRange Poller::poll(TimePoint now, Duration rtt, const Availability& availability, ChunkRange wanted,
                        std::uint16_t most) {
@@ -25,20 +35,33 @@ WordRange Poller::poll(TimePoint now, Duration rtt, const Availability& availabi
   }
   const Duration shortest = shortest_interval(rtt);
   interval_ = interval_ == Duration{} ? shortest : std::max(interval_, shortest);
+  soonest_ = soonest(rtt);
   polled_ = now;
   next_ = now + interval_;
-  if (round_ends) interval_ = std::min(interval_ * 2, max_interval);
-  return {static_cast<std::uint16_t>(first),
-          static_cast<std::uint16_t>(std::min<std::uint32_t>(most, end - first))};
+  if (round_ends) interval_ = std::min(interval_ * 2, longest_interval());
+  const WordRange words{static_cast<std::uint16_t>(first),
+                        static_cast<std::uint16_t>(std::min<std::uint32_t>(most, end - first))};
+  if (!is_wide_ || turn_ == Turn::front) front_ = words;
+  return words;
 }
 
-void Poller::on_announce(Availability::News news, Duration rtt) {
+void Poller::on_announce(TimePoint now, Availability::News news, Tells tells, Duration rtt) {
+  using News = Availability::News;
+  is_told_ = tells == Tells::unasked;
+  const Duration shortest = shortest_interval(rtt);
   // A count that rose says that walking on is worth its while; of words that one ANNOUNCE covers it says
-  // nothing that their bits do not.
-  const bool is_news = news == Availability::News::chunks || (news == Availability::News::count && is_wide_);
-  if (!is_news) return;
-  interval_ = shortest_interval(rtt);
-  next_ = std::min(next_, polled_ + interval_);
+  // nothing that their bits do not, unless it comes unasked.
+  const bool is_elsewhere = news == News::gap || (news == News::count && (is_wide_ || is_told_));
+  if (is_elsewhere) {
+    interval_ = shortest;
+    next_ = std::min(next_, polled_ + soonest(rtt));
+  } else if (news == News::chunks) {
+    interval_ = shortest;
+    next_ = is_told_ ? now + interval_ : std::min(next_, polled_ + interval_);
+  } else if (interval_ < shortest) {
+    interval_ = shortest;
+    next_ = polled_ + interval_;
+  }
 }
 
 }  // namespace rgtp::packet

@@ -26,6 +26,7 @@ PullerEngine::PullerEngine(TimePoint now, const Options& options, Path& path, Si
       observer_(sink.observer()),
       endings_(now, options.idle_timeout),
       stall_(now),
+      poller_(options.idle_timeout),
       writer_(options.pull_id, options.id, path, observer_),
       recovery_(path, observer_),
       picker_(reassembly_, availability_, sink),
@@ -59,7 +60,8 @@ void PullerEngine::handle_datagram(TimePoint now, std::span<const std::byte> dat
     case Type::refuse: return on_refuse(now, datagram);
     case Type::hello:
     case Type::pull:
-    case Type::poll: break;
+    case Type::poll:
+    case Type::advertise: break;
   }
   dropped(datagram);
 }
@@ -123,7 +125,8 @@ void PullerEngine::on_announce(TimePoint now, std::span<const std::byte> datagra
   const auto news = availability_.on_announce(*announce);
   if (!news) return fail_with(news.error());
   if (*news == Availability::News::ignored) return dropped(datagram);
-  poller_.on_announce(*news, path_.rtt().smoothed());
+  poller_.on_announce(now, *news, announce->subscribed ? Poller::Tells::unasked : Poller::Tells::asked,
+                      path_.rtt().smoothed());
   tell_final_size();
 }
 
@@ -211,7 +214,8 @@ void PullerEngine::handle_timeout(TimePoint now) {
 
 StallWatch::WaitsFor PullerEngine::waits_for() {
   if (recovery_.outstanding() > 0 || picker_.has_more()) return StallWatch::WaitsFor::data;
-  return lacks_announcements() ? StallWatch::WaitsFor::announcements : StallWatch::WaitsFor::nothing;
+  const bool lacks_announcements = availability_.next_missing(sink_.wanted()).has_value();
+  return lacks_announcements ? StallWatch::WaitsFor::announcements : StallWatch::WaitsFor::nothing;
 }
 
 void PullerEngine::watch_idleness(TimePoint now) {
@@ -244,7 +248,7 @@ std::size_t PullerEngine::write_next(TimePoint now, std::span<std::byte> out) {
     if (const std::size_t size = write_probe(now, out); size > 0) return size;
   }
   if (const std::size_t size = asker_.finish_probe(now, out); size > 0) return size;
-  if (now >= poller_.next() && lacks_announcements()) return write_poll(now, out);
+  if (now >= next_poll()) return write_poll(now, out);
   return asker_.ask(now, out);
 }
 
@@ -286,7 +290,7 @@ TimePoint PullerEngine::poll_timeout(TimePoint now) {
   // Without a cookie nothing can be asked for: the next HELLO brings one.
   if (state_ != State::fetching || path_.cookie(now) == Cookie{}) return next;
   if (const auto loss = recovery_.deadline()) next = std::min(next, *loss);
-  if (lacks_announcements()) next = std::min(next, std::max(now, poller_.next()));
+  next = std::min(next, std::max(now, next_poll()));
   const std::uint16_t slice_bytes = picker_.next_slice_bytes();
   const bool more = slice_bytes != 0;
   if (more && path_.window_is_open(slice_bytes)) next = std::min(next, std::max(now, path_.next_ask()));

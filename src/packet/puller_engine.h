@@ -72,7 +72,7 @@ class PullerEngine {
   void watch_idleness(TimePoint now);
   StallWatch::WaitsFor waits_for();
   // Chunks are wanted that are not known to be published.
-  bool lacks_announcements() const { return availability_.next_missing(sink_.wanted()).has_value(); }
+  TimePoint next_poll() const { return poller_.next(availability_, sink_.wanted()); }
   void fail_with(Error error);
   void dropped(std::span<const std::byte> datagram);
 

@@ -5,6 +5,8 @@
 #include <charconv>
 #include <cstring>
 #include <memory>
+#include <optional>
+#include <set>
 
 #include <arpa/inet.h>
 #include <ifaddrs.h>
@@ -169,21 +171,53 @@ std::optional<Address> default_route_address() {
   return known ? std::optional(from_socket_address(own.storage)) : std::nullopt;
 }
 
-std::vector<Address> interface_addresses() {
+namespace {
+
+// Calls `look(entry)` for each address of each interface, those without one too.
+template <class Look>
+void for_each_interface(Look look) {
   ifaddrs* found = nullptr;
-  if (getifaddrs(&found) != 0) return {};
+  if (getifaddrs(&found) != 0) return;
   const std::unique_ptr<ifaddrs, decltype(&freeifaddrs)> owner(found, &freeifaddrs);
+  for (const ifaddrs* entry = found; entry != nullptr; entry = entry->ifa_next) look(*entry);
+}
+
+std::optional<Address> address_of(const ifaddrs& entry) {
+  if (entry.ifa_addr == nullptr) return std::nullopt;
+  const int family = entry.ifa_addr->sa_family;
+  if (family != AF_INET && family != AF_INET6) return std::nullopt;
+  sockaddr_storage storage{};
+  std::memcpy(&storage, entry.ifa_addr, family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6));
+  return from_socket_address(storage);
+}
+
+}  // namespace
+
+std::vector<Address> interface_addresses() {
   std::vector<Address> addresses;
-  for (const ifaddrs* entry = found; entry != nullptr; entry = entry->ifa_next) {
-    if (entry->ifa_addr == nullptr) continue;
-    const int family = entry->ifa_addr->sa_family;
-    if (family != AF_INET && family != AF_INET6) continue;
-    sockaddr_storage storage{};
-    std::memcpy(&storage, entry->ifa_addr, family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6));
-    const Address address = from_socket_address(storage);
-    if (!address.is_loopback() && address.scope == 0) addresses.push_back(address);
-  }
+  for_each_interface([&](const ifaddrs& entry) {
+    const auto address = address_of(entry);
+    if (address && !address->is_loopback() && address->scope == 0) addresses.push_back(*address);
+  });
   return addresses;
+}
+
+std::vector<unsigned> interfaces() {
+  std::set<unsigned> found;
+  for_each_interface([&](const ifaddrs& entry) {
+    if ((entry.ifa_flags & IFF_UP) != 0) found.insert(if_nametoindex(entry.ifa_name));
+  });
+  return {found.begin(), found.end()};
+}
+
+unsigned interface_with(const Address& address) {
+  unsigned found = 0;
+  for_each_interface([&](const ifaddrs& entry) {
+    const auto its = address_of(entry);
+    if (its && its->ip == address.ip && (address.scope == 0 || its->scope == address.scope))
+      found = if_nametoindex(entry.ifa_name);
+  });
+  return found;
 }
 
 }  // namespace rgtp::packet

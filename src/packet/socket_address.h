@@ -43,4 +43,9 @@ std::optional<Address> default_route_address();
 // Every address of this host's interfaces, loopback and link-local ones aside.
 std::vector<Address> interface_addresses();
 
+// The index of every interface that is up.
+std::vector<unsigned> interfaces();
+// Of the one that has this address; 0 where none has, as for a wildcard.
+unsigned interface_with(const Address& address);
+
 }  // namespace rgtp::packet

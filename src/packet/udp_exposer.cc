@@ -55,6 +55,7 @@ Result<void> UdpExposer::start() {
   auto watch = loop_.watch(socket_.descriptor(), [this](Watch::Ready ready) { on_ready(ready); });
   if (!watch) return fail(std::move(watch).error());
   watch_ = std::move(*watch);
+  timer_ = loop_.timer([this] { serve(); });
   return {};
 }
 
@@ -82,6 +83,16 @@ Result<void> UdpExposer::add(std::shared_ptr<const Store> store, std::shared_ptr
   return engine_.add(std::move(store), std::move(observer));
 }
 
+void UdpExposer::withdraw(const SurfaceId& id) {
+  engine_.withdraw(id);
+  serve();
+}
+
+void UdpExposer::handle_growth(const SurfaceId& id) {
+  engine_.handle_growth(id);
+  serve();
+}
+
 void UdpExposer::on_ready(Watch::Ready ready) {
   if (ready.readable) receive();
   serve();
@@ -107,6 +118,11 @@ void UdpExposer::serve() {
   // The socket takes more at once where it is not blocked: the watch comes back as soon as others had theirs.
   watch_->set_interest(sent == Sent::all ? Interest::readable : Interest::readable_and_writable);
   read_blocked();
+  const TimePoint next = engine_.poll_timeout();
+  if (sent != Sent::all || next == TimePoint::max())
+    timer_->disarm();
+  else
+    timer_->arm(next);
 }
 
 UdpExposer::Sent UdpExposer::send_some() {

@@ -20,7 +20,8 @@ class UdpExposer : public std::enable_shared_from_this<UdpExposer> {
                                                                 ReceiveBatch& batch);
 
   [[nodiscard]] Result<void> add(std::shared_ptr<const Store> store, std::shared_ptr<Observer> observer);
-  void withdraw(const SurfaceId& id) { engine_.withdraw(id); }
+  void withdraw(const SurfaceId& id);
+  void handle_growth(const SurfaceId& id);
   // The host and port that locators name.
   const std::string& host() const { return host_; }
   std::uint16_t port() const { return port_; }
@@ -52,6 +53,7 @@ class UdpExposer : public std::enable_shared_from_this<UdpExposer> {
   bool sending_ = false;  // train_ is not sent whole
   std::string host_;
   std::uint16_t port_ = 0;
+  std::unique_ptr<Timer> timer_;  // of what no datagram asks for
   std::unique_ptr<Watch> watch_;  // last, so that it goes before the socket
 };
 

@@ -15,6 +15,9 @@ using core::ByteWriter;
 constexpr std::size_t check_offset = 4;
 constexpr std::size_t prefix_bytes = 16;
 constexpr std::uint16_t flag_final_size_known = 1;
+constexpr std::uint16_t flag_subscribed = 2;
+constexpr std::uint16_t flag_size_known = 1;
+constexpr std::uint16_t flag_has_id = 2;
 constexpr auto service_delay_unit = std::chrono::microseconds(10);
 
 void put_prefix(ByteWriter& writer, Type type, std::uint64_t pull_id) {
@@ -153,7 +156,8 @@ std::size_t encode(const Announce& announce, std::span<std::byte> out) {
   put_prefix(writer, Type::announce, announce.pull_id);
   writer.put(announce.timestamp);
   writer.put(announce.service_delay);
-  writer.put(announce.final_size_known ? flag_final_size_known : std::uint16_t{0});
+  writer.put(static_cast<std::uint16_t>((announce.final_size_known ? flag_final_size_known : 0) |
+                                        (announce.subscribed ? flag_subscribed : 0)));
   writer.put(announce.published_from);
   writer.put(announce.published_to);
   writer.put(announce.final_size);
@@ -178,6 +182,23 @@ std::size_t encode(const Refuse& refuse, std::span<std::byte> out) {
   writer.put_zeros(4);
   writer.put_bytes(refuse.cookie);
   assert(writer.used() == refuse_bytes);
+  return writer.used();
+}
+
+std::size_t encode(const Advertise& advertise, std::span<std::byte> out) {
+  ByteWriter writer(out);
+  put_prefix(writer, Type::advertise, 0);
+  writer.put(advertise.size);
+  writer.put(static_cast<std::uint16_t>((advertise.size_known ? flag_size_known : 0) |
+                                        (advertise.id ? flag_has_id : 0)));
+  writer.put(advertise.port);
+  writer.put(static_cast<std::uint8_t>(advertise.host.size()));
+  writer.put(static_cast<std::uint8_t>(advertise.name.size()));
+  writer.put_zeros(2);
+  writer.put_bytes(advertise.id.value_or(SurfaceId{}).bytes);
+  assert(writer.used() == advertise_base_bytes);
+  writer.put_bytes(core::as_bytes(advertise.host));
+  writer.put_bytes(core::as_bytes(advertise.name));
   return writer.used();
 }
 
@@ -316,6 +337,7 @@ std::optional<Announce> parse_announce(std::span<const std::byte> datagram) {
   announce.service_delay = reader->get<std::uint16_t>();
   const auto flags = reader->get<std::uint16_t>();
   announce.final_size_known = (flags & flag_final_size_known) != 0;
+  announce.subscribed = (flags & flag_subscribed) != 0;
   announce.published_from = reader->get<std::uint32_t>();
   announce.published_to = reader->get<std::uint32_t>();
   announce.final_size = reader->get<std::uint64_t>();
@@ -323,8 +345,8 @@ std::optional<Announce> parse_announce(std::span<const std::byte> datagram) {
   announce.words.first = reader->get<std::uint16_t>();
   announce.words.count = reader->get<std::uint16_t>();
   reader->expect_zeros(4);
-  if (!reader->ok() || (flags & ~flag_final_size_known) != 0 || !are_words(announce.words) ||
-      reader->left() != announce.words.count * word_bytes)
+  if (!reader->ok() || (flags & ~(flag_final_size_known | flag_subscribed)) != 0 ||
+      !are_words(announce.words) || reader->left() != announce.words.count * word_bytes)
     return std::nullopt;
   if (announce.published_from > announce.published_to || announce.published_to > Manifest::max_chunks ||
       !ends_agree(announce.final_size_known, announce.final_size, announce.end_tag))
@@ -352,6 +374,34 @@ std::optional<Refuse> parse_refuse(std::span<const std::byte> datagram) {
     return std::nullopt;
   if ((refuse.reason == Refusal::retry) != (refuse.cookie != Cookie{})) return std::nullopt;
   return refuse;
+}
+
+std::optional<Advertise> parse_advertise(std::span<const std::byte> datagram) {
+  auto reader = open(datagram, Type::advertise, advertise_base_bytes + 1, max_advertise_bytes);
+  if (!reader || pull_id_of(datagram) != 0) return std::nullopt;
+  const auto take_text = [&](std::size_t length) {
+    const auto bytes = reader->get_bytes(length);
+    return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  };
+  Advertise advertise;
+  advertise.size = reader->get<std::uint64_t>();
+  const auto flags = reader->get<std::uint16_t>();
+  advertise.size_known = (flags & flag_size_known) != 0;
+  advertise.port = reader->get<std::uint16_t>();
+  const auto host_bytes = reader->get<std::uint8_t>();
+  const auto name_bytes = reader->get<std::uint8_t>();
+  reader->expect_zeros(2);
+  SurfaceId id;
+  reader->get_into(id.bytes);
+  const bool has_id = (flags & flag_has_id) != 0;
+  if (!reader->ok() || (flags & ~(flag_size_known | flag_has_id)) != 0 || (!has_id && id != SurfaceId{}) ||
+      host_bytes == 0 || host_bytes > max_host_bytes ||
+      reader->left() != std::size_t{host_bytes} + name_bytes)
+    return std::nullopt;
+  if (has_id) advertise.id = id;
+  advertise.host = take_text(host_bytes);
+  advertise.name = take_text(name_bytes);
+  return advertise;
 }
 
 std::optional<Data> parse_data(std::span<const std::byte> datagram) {

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 
 #include <rgtp/manifest.h>
 
@@ -53,6 +54,11 @@ inline constexpr std::size_t poll_bytes = 64;
 static_assert(refuse_bytes <= poll_bytes);
 inline constexpr std::size_t announce_base_bytes = 64;
 inline constexpr std::size_t word_bytes = 8;
+inline constexpr std::size_t advertise_base_bytes = 48;
+inline constexpr std::size_t max_host_bytes = 253;  // of a DNS name (RFC 1035, section 2.3.4)
+inline constexpr std::size_t max_advertise_bytes =
+    advertise_base_bytes + max_host_bytes + Manifest::max_name_bytes;
+static_assert(max_advertise_bytes == 556);
 inline constexpr std::size_t max_announce_bytes = 1200;
 inline constexpr std::size_t max_announce_words = (max_announce_bytes - announce_base_bytes) / word_bytes;
 static_assert(max_announce_words == 142);
@@ -65,6 +71,7 @@ enum class Type : std::uint8_t {
   poll = 5,
   announce = 6,
   refuse = 7,
+  advertise = 8,
 };
 
 using Cookie = std::array<std::byte, cookie_bytes>;
@@ -144,7 +151,8 @@ struct Announce {
   std::uint32_t timestamp = 0;  // of the POLL or PULL
   std::uint16_t service_delay = 0;
   bool final_size_known = false;
-  std::uint32_t published_from = 0;  // as the POLL had it, 0 where a PULL was answered
+  bool subscribed = false;           // the exposer will tell of more unasked
+  std::uint32_t published_from = 0;  // as the POLL or the ANNOUNCE before had it, 0 where a PULL was answered
   std::uint32_t published_to = 0;
   std::uint64_t final_size = 0;
   std::array<std::byte, end_tag_bytes> end_tag{};  // zero unless sealed
@@ -188,6 +196,17 @@ struct Refuse {
   friend bool operator==(const Refuse&, const Refuse&) = default;
 };
 
+// To a multicast group: that there is this surface.
+struct Advertise {
+  std::uint64_t size = 0;  // its capacity while the size is not known
+  bool size_known = true;
+  std::uint16_t port = 0;
+  std::optional<SurfaceId> id;  // where it is to be pulled by whoever hears
+  std::string host;
+  std::string name;
+  friend bool operator==(const Advertise&, const Advertise&) = default;
+};
+
 // The exposer's time between a request's arrival and its answer, in units of 10 microseconds.
 std::uint16_t encode_service_delay(Duration delay);
 Duration decode_service_delay(std::uint16_t delay);
@@ -206,6 +225,7 @@ std::size_t encode(const PullRequest& request, std::span<std::byte> out);
 std::size_t encode(const Poll& poll, std::span<std::byte> out);
 std::size_t encode(const Announce& announce, std::span<std::byte> out);
 std::size_t encode(const Refuse& refuse, std::span<std::byte> out);
+std::size_t encode(const Advertise& advertise, std::span<std::byte> out);
 // DATA's header alone: header_bytes.
 std::size_t encode(const Data& data, std::span<std::byte> out);
 
@@ -230,6 +250,7 @@ std::optional<PullRequest> parse_pull(std::span<const std::byte> datagram);
 std::optional<Poll> parse_poll(std::span<const std::byte> datagram);
 std::optional<Announce> parse_announce(std::span<const std::byte> datagram);
 std::optional<Refuse> parse_refuse(std::span<const std::byte> datagram);
+std::optional<Advertise> parse_advertise(std::span<const std::byte> datagram);
 // The payload is what follows header_bytes.
 std::optional<Data> parse_data(std::span<const std::byte> datagram);
 

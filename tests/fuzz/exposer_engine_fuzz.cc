@@ -107,12 +107,16 @@ class Exposer {
     const auto size = store.final_size();
     if (size && chunk >= chunks_up_to(*size, 4096)) return;
     if (!store.has(ChunkIndex{chunk})) test::publish(store, ChunkIndex{chunk});
+    engine_.handle_growth(numbered_id(5));
   }
   // Of chunks that are published it cuts none off.
   void grow_to_end(fuzz::Input& input) {
     core::SurfaceStore& store = *stores_[4];
     const std::uint8_t what = input.byte();
-    if (what >= 250) return store.end(what % 2 == 0 ? SurfaceState::aborted : SurfaceState::finished);
+    if (what >= 250) {
+      store.end(what % 2 == 0 ? SurfaceState::aborted : SurfaceState::finished);
+      return engine_.handle_growth(numbered_id(5));
+    }
     std::uint64_t size = what * 1500U;
     for (std::uint32_t chunk = 0; chunk < growing_chunks; ++chunk)
       if (store.has(ChunkIndex{chunk})) size = std::max<std::uint64_t>(size, chunk * 4096U + 1);

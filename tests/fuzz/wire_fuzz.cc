@@ -66,6 +66,11 @@ void parse_all(const Bytes& datagram) {
     ++parsed;
     require_same(*refuse, datagram, datagram.size());
   }
+  if (const auto advertise = parse_advertise(datagram)) {
+    ++parsed;
+    REQUIRE(!advertise->host.empty() && advertise->host.size() <= max_host_bytes);
+    require_same(*advertise, datagram, datagram.size());
+  }
   if (const auto data = parse_data(datagram)) {
     ++parsed;
     require_same(*data, datagram, header_bytes);
@@ -102,6 +107,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   parse_as(Type::manifest, datagram, manifest_datagram_bytes);
   parse_as(Type::refuse, datagram, refuse_bytes);
   parse_as(Type::poll, datagram, poll_bytes);
+  Bytes advertise = datagram;
+  advertise.resize(std::clamp(size, advertise_base_bytes + 1, max_advertise_bytes));
+  std::fill_n(advertise.begin() + 8, 8, std::byte{0});  // its pull id
+  parse_as(Type::advertise, advertise, advertise.size());
   const std::size_t words = size > announce_base_bytes ? (size - announce_base_bytes) / word_bytes : 0;
   parse_as(Type::announce, datagram,
            announce_base_bytes + word_bytes * std::clamp<std::size_t>(words, 1, max_announce_words));

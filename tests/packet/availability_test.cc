@@ -136,10 +136,18 @@ TEST_F(AvailabilityTest, IgnoresWordsBehindTheSurface) {
 
 TEST_F(AvailabilityTest, IgnoresCountsThatCannotBe) {
   EXPECT_EQ(receive(announce(0, 1, chunks + 1)), News::ignored);
-  Announce other = announce(0, 1, 5);
-  other.published_from = 1;  // nobody said so
-  EXPECT_EQ(receive(other), News::ignored);
   EXPECT_TRUE(take_all().empty());
+}
+
+TEST_F(AvailabilityTest, NoticesThatAnAnnounceIsMissing) {
+  EXPECT_EQ(receive(announce(0, 1, 1)), News::chunks);
+  Announce later = announce(0, 1, 5);
+  later.published_from = 3;
+  EXPECT_EQ(receive(later), News::gap);
+  EXPECT_EQ(availability_.published(), 5U);
+  later = announce(0, 3, 8);
+  later.published_from = 7;
+  EXPECT_EQ(receive(later), News::chunks) << "what it shows is there all the same";
 }
 
 TEST_F(AvailabilityTest, IgnoresWhatIsOlderThanItKnows) {

@@ -192,12 +192,72 @@ TEST_F(GrowingExposer, TellsWhoWaitsForAnAbortedSurfaceBeforeItIsWithdrawn) {
   EXPECT_TRUE(parse_data(only_answer_to(pull_for(id(), {{ChunkIndex{0}, 0, 1}}))));
 }
 
+TEST_F(GrowingExposer, TellsWhoPolledOfMoreUnasked) {
+  grow(100 * 4096);
+  Poll poll = poll_for({0, 2});
+  poll.rtt_us = 20'000;
+  const auto answer = parse_announce(only_answer_to(poll));
+  ASSERT_TRUE(answer);
+  EXPECT_TRUE(answer->subscribed);
+  EXPECT_EQ(engine_.poll_timeout(), TimePoint::max());
+  publish(70);
+  engine_.handle_growth(id());
+  EXPECT_TRUE(all_sent().empty());
+  EXPECT_EQ(engine_.poll_timeout(), now_ + 5ms);
+  now_ += 5ms;
+  const auto sent = all_sent();
+  ASSERT_EQ(sent.size(), 1U);
+  EXPECT_EQ(sent[0].peer, puller_);
+  const auto announce = parse_announce(sent[0].bytes);
+  ASSERT_TRUE(announce);
+  EXPECT_EQ(announce->pull_id, pull_id);
+  EXPECT_EQ(announce->published_to, 1U);
+  EXPECT_EQ(announce->words, (WordRange{0, 2}));
+  EXPECT_EQ(announce->bitmap[1], 0b100'0000U);
+  now_ += 1s;
+  EXPECT_TRUE(all_sent().empty());
+}
+
+TEST_F(GrowingExposer, SubscribesNobodyWithoutAValidCookieOrToWhatIsFinished) {
+  grow(10 * 4096);
+  Poll poll = poll_for({0, 1});
+  poll.cookie = test::cookie_of(3);
+  send(poll);
+  all_sent();
+  store_->set_final_size(0);
+  store_->end(SurfaceState::finished);
+  const auto answer = parse_announce(only_answer_to(poll_for({0, 1})));
+  ASSERT_TRUE(answer);
+  EXPECT_FALSE(answer->subscribed);
+  engine_.handle_growth(id());
+  now_ += 1s;
+  EXPECT_TRUE(all_sent().empty());
+}
+
+TEST_F(GrowingExposer, TellsWhoWaitsOfTheEndUnasked) {
+  for (const SurfaceState state : {SurfaceState::aborted, SurfaceState::finished}) {
+    grow(3 * 4096);
+    send(poll_for({0, 1}));
+    all_sent();
+    store_->end(state);
+    engine_.withdraw(id());
+    now_ += 1ms;
+    const auto sent = all_sent();
+    ASSERT_EQ(sent.size(), 1U);
+    const auto refuse = parse_refuse(sent[0].bytes);
+    ASSERT_TRUE(refuse);
+    EXPECT_EQ(refuse->reason, state == SurfaceState::aborted ? Refusal::aborted : Refusal::withdrawn);
+  }
+}
+
 TEST_F(GrowingExposer, AWithdrawalDropsAnnouncesThatWait) {
   grow(3 * 4096);
   send(poll_for({0, 1}));
   engine_.withdraw(id());
-  EXPECT_TRUE(all_sent().empty());
   EXPECT_EQ(store_.use_count(), 1);
+  const auto sent = all_sent();
+  ASSERT_EQ(sent.size(), 1U) << "that it was withdrawn";
+  EXPECT_TRUE(parse_refuse(sent[0].bytes));
 }
 
 class SmallGrowingExposer : public GrowingExposer {

@@ -31,7 +31,7 @@ Errc expose_error(std::uint32_t mtu) {
   FullLoop loop;
   const auto store = test::published_store(test::manifest_of(0), {});
   const auto exposed = udp_transport({.mtu = mtu})
-                           ->expose(store, Access::owner(), loop, std::make_shared<test::NullObserver>());
+                           ->expose(store, Offer{}, loop, std::make_shared<test::NullObserver>());
   return exposed.error().code;
 }
 

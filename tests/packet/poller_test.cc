@@ -21,18 +21,19 @@ class PollerTest : public testing::Test {
     ASSERT_TRUE(availability_.begin(test::manifest_of(chunks * 4096ULL), 0, std::nullopt));
   }
   WordRange poll() {
-    now_ = std::max(now_, poller_.next());
+    now_ = std::max(now_, next());
     return poller_.poll(now_, rtt_, availability_, wanted_, most_);
   }
+  TimePoint next() const { return poller_.next(availability_, wanted_); }
   // Between this poll and the next.
   Duration interval() {
     poll();
-    return poller_.next() - now_;
+    return next() - now_;
   }
   void publish(std::uint16_t word, std::uint64_t bits) {
     Announce announce{.published_to = availability_.published() + 1, .words = {word, 1}};
     announce.bitmap[0] = bits;
-    poller_.on_announce(availability_.on_announce(announce).value(), rtt_);
+    poller_.on_announce(now_, availability_.on_announce(announce).value(), tells_, rtt_);
   }
 
   Availability availability_;
@@ -41,11 +42,12 @@ class PollerTest : public testing::Test {
   std::uint16_t most_ = 10;
   TimePoint now_ = test::start_time;
   Duration rtt_ = 40ms;
+  Poller::Tells tells_ = Poller::Tells::asked;
 };
 
 TEST_F(PollerTest, BeginsAtOnceAtAQuarterOfARoundTripAndDoublesUpToATenthOfASecond) {
   begin(100);
-  EXPECT_LE(poller_.next(), now_);
+  EXPECT_LE(next(), now_);
   for (const Duration expected : {10ms, 20ms, 40ms, 80ms, 100ms, 100ms}) EXPECT_EQ(interval(), expected);
 }
 
@@ -62,12 +64,12 @@ TEST_F(PollerTest, BeginsAgainAtNews) {
   for (int i = 0; i < 5; ++i) poll();
   now_ += 3ms;
   publish(0, 1);
-  EXPECT_EQ(poller_.next(), now_ + 7ms);
+  EXPECT_EQ(next(), now_ + 7ms);
   EXPECT_EQ(interval(), 10ms);
   EXPECT_EQ(interval(), 20ms);
-  poller_.on_announce(News::none, rtt_);
+  poller_.on_announce(now_, News::none, tells_, rtt_);
   EXPECT_EQ(interval(), 40ms);
-  poller_.on_announce(News::count, rtt_);
+  poller_.on_announce(now_, News::count, tells_, rtt_);
   EXPECT_EQ(interval(), 80ms);
 }
 
@@ -76,10 +78,66 @@ TEST_F(PollerTest, NewsThatComesLateIsFollowedAtOnceButNoFaster) {
   for (int i = 0; i < 5; ++i) poll();
   now_ += 90ms;
   publish(0, 1);
-  EXPECT_LE(poller_.next(), now_);
+  EXPECT_LE(next(), now_);
   poll();
   publish(0, 2);
-  EXPECT_EQ(poller_.next(), now_ + 10ms);
+  EXPECT_EQ(next(), now_ + 10ms);
+}
+
+TEST_F(PollerTest, PollsSeldomWhereItIsToldUnasked) {
+  tells_ = Poller::Tells::unasked;
+  begin(100);
+  poll();
+  poller_.on_announce(now_, News::none, tells_, rtt_);
+  EXPECT_EQ(next(), now_ + 80ms);
+  for (const Duration expected : {80ms, 160ms, 320ms, 640ms, 1280ms, 2000ms, 2000ms})
+    EXPECT_EQ(interval(), expected);
+  // What comes puts the next poll off.
+  for (std::uint64_t bits = 1; bits < 1024; bits = 2 * bits + 1) {
+    now_ += 50ms;
+    publish(0, bits);
+    EXPECT_EQ(next(), now_ + 80ms);
+  }
+  rtt_ = 100us;
+  publish(0, 2047);
+  EXPECT_EQ(next(), now_ + 10ms);
+}
+
+TEST_F(PollerTest, PollsSoonForWhatItIsNotToldOf) {
+  for (const News news : {News::gap, News::count}) {
+    poller_ = Poller{};
+    tells_ = Poller::Tells::unasked;
+    begin(100);
+    poll();
+    publish(0, 1);
+    poll();
+    now_ += 5ms;
+    poller_.on_announce(now_, news, tells_, rtt_);
+    EXPECT_EQ(next(), now_ + 5ms);
+  }
+}
+
+TEST_F(PollerTest, PollsSoonOnceTheWordsThatItIsToldOfAreAllThere) {
+  tells_ = Poller::Tells::unasked;
+  begin(64 * 35);
+  wanted_ = {ChunkIndex{0}, ChunkIndex{64}};
+  poll();
+  publish(0, ~std::uint64_t{0});
+  EXPECT_EQ(next(), TimePoint::max());
+  wanted_ = {ChunkIndex{0}, ChunkIndex{128}};
+  EXPECT_EQ(next(), now_ + 10ms);
+}
+
+TEST_F(PollerTest, PollsAsBeforeOnceItIsToldNoMore) {
+  tells_ = Poller::Tells::unasked;
+  begin(100);
+  poll();
+  publish(0, 1);
+  for (int i = 0; i < 5; ++i) poll();
+  tells_ = Poller::Tells::asked;
+  publish(0, 3);
+  EXPECT_EQ(next(), now_ + 10ms);
+  for (const Duration expected : {10ms, 20ms, 40ms, 80ms, 100ms, 100ms}) EXPECT_EQ(interval(), expected);
 }
 
 TEST_F(PollerTest, AsksFromTheFirstWordThatLacksAWantedChunk) {
@@ -113,7 +171,7 @@ TEST_F(PollerTest, DoublesItsIntervalOnceARoundOfAWideSurface) {
   for (int i = 0; i < 10; ++i) EXPECT_EQ(interval(), 10ms) << i;
   EXPECT_EQ(interval(), 20ms);
   // Somewhere there is more.
-  poller_.on_announce(News::count, rtt_);
+  poller_.on_announce(now_, News::count, tells_, rtt_);
   EXPECT_EQ(interval(), 10ms);
 }
 

@@ -244,7 +244,55 @@ TEST(Wire, RefuseHasTheseBytes) {
                 repeated("cc", 16));
 }
 
+Advertise some_advertisement() {
+  return {.size = 0x0102030405060708,
+          .size_known = true,
+          .port = 9000,
+          .id = some_id(),
+          .host = "h.x",
+          .name = "ab"};
+}
+
+TEST(Wire, AdvertiseHasTheseBytes) {
+  EXPECT_EQ(encoded_hex(some_advertisement()),
+            "52470108"
+            "00000000"
+            "0000000000000000"
+            "0807060504030201"
+            "0300"
+            "2823"
+            "03"
+            "02"
+            "0000" +
+                test::hex(some_id().bytes) + "682e78" + "6162");
+}
+
+TEST(Wire, AnAdvertisementThatCannotBeIsNotTaken) {
+  const auto refuses = [](std::size_t at, unsigned value) {
+    auto datagram = datagram_of(some_advertisement());
+    datagram[at] = static_cast<std::byte>(value);
+    return !parse_advertise(datagram);
+  };
+  EXPECT_TRUE(refuses(8, 1)) << "a pull id";
+  EXPECT_TRUE(refuses(24, 7)) << "an unknown flag";
+  EXPECT_TRUE(refuses(24, 1)) << "an id without its flag";
+  EXPECT_TRUE(refuses(28, 0)) << "no host";
+  EXPECT_TRUE(refuses(28, 4)) << "texts longer than the datagram";
+  EXPECT_TRUE(refuses(29, 1)) << "a datagram longer than its texts";
+  EXPECT_TRUE(refuses(30, 1)) << "filling";
+  Advertise longest = some_advertisement();
+  longest.host = std::string(max_host_bytes, 'h');
+  longest.name = std::string(255, 'n');
+  EXPECT_EQ(datagram_of(longest).size(), max_advertise_bytes);
+  EXPECT_EQ(parse_advertise(datagram_of(longest)), longest);
+  longest.id.reset();
+  longest.size_known = false;
+  longest.name.clear();
+  EXPECT_EQ(parse_advertise(datagram_of(longest)), longest);
+}
+
 TEST(Wire, EveryTypeComesBackAsItWasSent) {
+  EXPECT_EQ(parse_advertise(datagram_of(some_advertisement())), some_advertisement());
   EXPECT_EQ(parse_hello(datagram_of(some_hello())), some_hello());
   EXPECT_EQ(parse_manifest_answer(datagram_of(some_manifest_answer())), some_manifest_answer());
   EXPECT_EQ(parse_poll(datagram_of(some_poll())), some_poll());

@@ -39,18 +39,39 @@ void ExposerHost::on_packet(Packet& packet) {
   serve();
 }
 
+void ExposerHost::on_growth(const SurfaceId& id) {
+  engine_.handle_growth(id);
+  serve();
+}
+
+void ExposerHost::withdraw(const SurfaceId& id) {
+  engine_.withdraw(id);
+  serve();
+}
+
 void ExposerHost::serve() {
   if (serving_) return;
   if (options_.service_time == Duration{} && options_.rate <= 0) {
     while (send_train()) continue;
-    return;
+    return wake_for_news();
   }
-  if (!engine_.has_work()) return;
+  if (!engine_.has_work() && engine_.poll_timeout() > timeline_.now()) return wake_for_news();
   serving_ = true;
-  timeline_.schedule(std::max(timeline_.now() + options_.service_time, free_at_), *this, 0);
+  timeline_.schedule(std::max(timeline_.now() + options_.service_time, free_at_), *this, What::send);
 }
 
-void ExposerHost::on_due(std::uint64_t /*what*/) {
+void ExposerHost::wake_for_news() {
+  const TimePoint next = engine_.poll_timeout();
+  if (next >= news_at_) return;
+  news_at_ = next;
+  timeline_.schedule(next, *this, What::tell);
+}
+
+void ExposerHost::on_due(std::uint64_t what) {
+  if (what == What::tell) {
+    news_at_ = TimePoint::max();
+    return serve();
+  }
   serving_ = false;
   send_train();
   serve();

@@ -29,13 +29,19 @@ class ExposerHost : public Destination, private Timeline::Target {
   void add_puller(const Downlink& downlink) { pullers_.push_back(downlink); }
   void replace_puller(std::size_t number, Destination& puller) { pullers_[number].puller = &puller; }
   void on_packet(Packet& packet) override;
+  // More of the surface was published, or it goes.
+  void on_growth(const SurfaceId& id);
+  void withdraw(const SurfaceId& id);
 
   // The longest that a request has waited for its turn.
   Duration longest_wait() const { return longest_wait_; }
 
  private:
+  enum What : std::uint64_t { send, tell };
+
   void on_due(std::uint64_t what) override;
   void serve();
+  void wake_for_news();
   bool send_train();
   void note_wait(const packet::Train& train);
   static packet::Peer peer_of(std::uint32_t puller);
@@ -48,6 +54,7 @@ class ExposerHost : public Destination, private Timeline::Target {
   std::vector<Downlink> pullers_;
   packet::Train train_;
   bool serving_ = false;
+  TimePoint news_at_ = TimePoint::max();
   TimePoint free_at_;
   Duration longest_wait_{};
 };

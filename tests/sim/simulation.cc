@@ -154,15 +154,18 @@ void Simulation::start_producer() {
   const auto then = [&](auto action) { at(when += producer.interval, std::move(action)); };
   for (std::size_t i = 0; i < chunks.size(); ++i) {
     if (producer.aborts_after == i) break;
-    then([&store, chunk = ChunkIndex{chunks[i]}, is_last = i + 1 == chunks.size(), size = options_.size] {
+    then([this, &store, chunk = ChunkIndex{chunks[i]}, is_last = i + 1 == chunks.size(),
+          size = options_.size] {
       if (is_last && store->manifest().size_pending) store->set_final_size(size);
       publish(*store, chunk);
+      exposer_.on_growth(store->manifest().id);
     });
   }
   then([this, &store, aborts = producer.aborts_after.has_value()] {
     finished_at_ = timeline_.now();
     if (!aborts && !store->final_size()) store->set_final_size(0);
     store->end(aborts ? SurfaceState::aborted : SurfaceState::finished);
+    exposer_.on_growth(store->manifest().id);
     if (aborts) withdraw();
   });
 }

@@ -93,7 +93,7 @@ class Simulation {
   void at(Duration when, std::function<void()> action) {
     timeline_.call(timeline_.start() + when, std::move(action));
   }
-  void withdraw() { exposer_.engine().withdraw(surfaces_[0].store->manifest().id); }
+  void withdraw() { exposer_.withdraw(surfaces_[0].store->manifest().id); }
   // From now on nobody listens at the exposer's port; its host says so.
   void kill_exposer() { exposer_alive_ = false; }
 
