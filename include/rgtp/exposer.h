@@ -54,6 +54,10 @@ struct ExposeOptions {
   // offered by memory alone under Route::automatic(): whoever is refused would fetch the same bytes by
   // packets. A route that is named is taken as it is, and access governs memory alone.
   std::optional<Access> access = {};
+  // Once finished it stays in this host's memory when this process is gone, in whatever way: pulled by
+  // memory as before, until its Surface is destroyed, or `rgtp gc --persistent` or clear_host() removes it.
+  // For routes by memory.
+  bool persistent = false;
   // Also found under rgtp://local/<name> by processes of this user on this host, as Locator::local() takes
   // it. The newest surface of a name has it.
   std::string local_name = {};
@@ -83,6 +87,9 @@ class RGTP_EXPORT Surface {
   const Locator& locator() const;
   const Manifest& manifest() const;
   Stats stats() const;
+
+  // Leaves a persistent surface to stay, instead of withdrawing it. invalid_argument for one that is not.
+  [[nodiscard]] Result<void> leave() &&;
 
  private:
   friend class transport::ExposerCore;

@@ -1,6 +1,7 @@
 // What RGTP has on this host: surfaces in shared memory, and what dead exposers left behind.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -28,6 +29,7 @@ struct HostSurface {
     std::uint32_t chunks = 0;
     std::uint32_t published = 0;
     SurfaceState state = SurfaceState::growing;
+    bool persistent = false;  // finished, it stays when its exposer is dead
     bool owner_alive = false;
     std::optional<std::filesystem::path> source;  // the file that the bytes are, else they are in the segment
   };
@@ -49,8 +51,18 @@ struct Cleared {
   std::vector<std::string> problems;
 };
 
+struct ClearOptions {
+  // Persistent surfaces that are finished too, which stay otherwise: all of them, or those of this name, that
+  // were exposed so long ago.
+  bool persistent = false;
+  std::string name = {};
+  std::optional<std::chrono::seconds> older_than = {};
+};
+
 // Removes what exposers left that are dead: this user's, or everybody's for root. Never what is alive. An
-// exposer does the same for its user when it begins. not_found, denied (the directory), io_error.
-[[nodiscard]] RGTP_EXPORT Result<Cleared> clear_host(const std::filesystem::path& directory = "/dev/shm");
+// exposer does the same for its user when it begins, without options. not_found, denied (the directory),
+// io_error.
+[[nodiscard]] RGTP_EXPORT Result<Cleared> clear_host(const std::filesystem::path& directory = "/dev/shm",
+                                                     const ClearOptions& options = {});
 
 }  // namespace rgtp

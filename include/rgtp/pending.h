@@ -26,6 +26,7 @@
 
 #include <condition_variable>
 #include <coroutine>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -76,6 +77,10 @@ class PendingState : public std::enable_shared_from_this<PendingState<T>> {
 
   // The handle that owns this keeps `loop` alive until it has called abandon().
   PendingState(EventLoop& loop, std::shared_ptr<CallbackGate> gate) : loop_(&loop), gate_(std::move(gate)) {}
+
+  // Before anybody waits: who does, in get(), brings the result about by calling this again and again, until
+  // the result is there or it returns false. There is no other consumer then.
+  void set_driver(std::function<bool()> driver) { driver_ = std::move(driver); }
 
   // Called by the producer, once; later calls change nothing.
   void resolve(Result<T> result) {
@@ -135,6 +140,10 @@ class PendingState : public std::enable_shared_from_this<PendingState<T>> {
       return fail(Errc::would_deadlock,
                   "get() on the event loop's own thread would wait for itself: use then() or co_await there");
     consumed_ = true;
+    for (bool goes_on = driver_ != nullptr; goes_on && !result_; lock.lock()) {
+      lock.unlock();
+      goes_on = driver_();
+    }
     ready_.wait(lock, [&] { return result_.has_value(); });
     return take();
   }
@@ -145,6 +154,12 @@ class PendingState : public std::enable_shared_from_this<PendingState<T>> {
     Leftovers leftovers;
     const std::lock_guard lock(mutex_);
     consumed_ = true;
+    if (driver_ && !result_) {
+      leftovers.consumer = std::move(consumer);
+      done_ = true;
+      result_.emplace(not_driven());
+      return not_driven();
+    }
     consumer_ = std::move(consumer);
     if (loop_ != nullptr && !result_) return {};
     auto posted = post_run();
@@ -169,6 +184,11 @@ class PendingState : public std::enable_shared_from_this<PendingState<T>> {
 
   static tl::unexpected<Error> cancelled() {
     return fail(Errc::cancelled, "the handle that this result belonged to was destroyed");
+  }
+  static tl::unexpected<Error> not_driven() {
+    return fail(Errc::invalid_argument,
+                "a pull that waits in the calling thread (Wait::block, Wait::spin) is served by get() alone: "
+                "pull under Wait::loop");
   }
   static tl::unexpected<Error> loop_closed() {
     return fail(Errc::closed, "the event loop was closed before this result came");
@@ -200,6 +220,7 @@ class PendingState : public std::enable_shared_from_this<PendingState<T>> {
   }
 
   EventLoop* loop_;  // none once abandoned
+  std::function<bool()> driver_;
   const std::shared_ptr<CallbackGate> gate_;
   std::mutex mutex_;
   std::condition_variable ready_;

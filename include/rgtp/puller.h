@@ -56,6 +56,18 @@ enum class Verify {
   always,
 };
 
+// How get() waits for chunks of a surface that grows in memory of this host. Anything else is waited for as
+// under `loop`.
+enum class Wait {
+  loop,  // until the event loop brings them, which serves callbacks and coroutines too
+  // The calling thread waits on the memory itself, and no loop has a part in the pull: a chunk is in hand a
+  // wake-up after it was published. It serves get() alone: then() and co_await give invalid_argument.
+  block,
+  // The same, behind looking at the memory without a pause for up to a millisecond: a chunk is in hand in
+  // less time than a wake-up takes, and a processor is busy meanwhile that the writer may be in need of.
+  spin,
+};
+
 struct Progress {
   std::uint64_t bytes = 0;  // there, of the range; never more than total
   std::uint64_t total = 0;  // for a surface that grows its capacity, until its final size is known
@@ -63,7 +75,8 @@ struct Progress {
 
 struct PullOptions {
   // A file to write; it appears under this name only when it is complete and verified. Otherwise memory.
-  // Space is taken for the whole range before the first chunk, for a surface that grows up to its capacity.
+  // Space is taken for the whole range before the first chunk, for a surface that grows under a capacity as
+  // it comes.
   std::filesystem::path into = {};
   IfExists if_exists = IfExists::replace;
   Range range = {};
@@ -76,6 +89,8 @@ struct PullOptions {
   std::uint64_t max_size = whole;
   Verify verify = Verify::copies;
   Route route = Route::automatic();
+  // Without `into`, `on_progress` and Verify::always, which are the loop's work.
+  Wait wait = Wait::loop;
   // Called on the loop's thread, as chunks are verified.
   std::function<void(const Progress&)> on_progress = {};
 };

@@ -5,6 +5,7 @@
 #include <rgtp/error.h>
 #include <rgtp/event_loop.h>
 #include <rgtp/exposer.h>
+#include <rgtp/group.h>
 #include <rgtp/host.h>
 #include <rgtp/locator.h>
 #include <rgtp/log.h>

@@ -77,6 +77,28 @@ class RGTP_EXPORT Fetch {
   virtual void want_changed() = 0;
 };
 
+// A pull of a surface that grows in memory, brought on by threads that wait for it (PullOptions::wait) and by
+// no loop. Destroying it cancels.
+class RGTP_EXPORT Follower {
+ public:
+  virtual ~Follower();
+  // Calls the sink, in this thread, with all that there is to tell. What it returns says how far that was.
+  // One call at a time.
+  virtual std::uint32_t advance() = 0;
+  // Until there may be more than advance() told when it returned `seen`, or stop() is called, and for a
+  // quarter of a second at most; for up to `spin` without giving the processor away. Any thread. The error
+  // that ends the pull, where nothing more has come or can.
+  [[nodiscard]] virtual Result<void> wait(std::uint32_t seen, Duration spin) = 0;
+  // Any thread. No wait() lasts any longer.
+  virtual void stop() = 0;
+};
+
+// On what terms a surface is offered.
+struct Offer {
+  Access access = Access::owner();
+  bool persistent = false;  // as ExposeOptions::persistent, for transports that can
+};
+
 // A surface being offered. Destroying it withdraws.
 class RGTP_EXPORT Exposure {
  public:
@@ -86,6 +108,8 @@ class RGTP_EXPORT Exposure {
   // The store has grown, or ended: more chunks, its final size, another state. May come late and for several
   // at once.
   virtual void on_growth() = 0;
+  // Of a persistent surface that is finished: it stays when this is destroyed.
+  virtual void leave() {}
 };
 
 class RGTP_EXPORT Transport {
@@ -98,6 +122,8 @@ class RGTP_EXPORT Transport {
   virtual bool can_reach(const Locator& locator) const = 0;
   // Whether the kernel keeps those out whom an Access does not name.
   virtual bool enforces_access() const { return false; }
+  // Whether a persistent surface stays when its process is gone.
+  virtual bool keeps_surfaces() const { return false; }
 
   // What the transport keeps on a loop for as long as somebody may expose or pull there: sockets, caches.
   // Taken, on any thread, when a handle opens there, and let go on the loop's thread after the last.
@@ -105,16 +131,22 @@ class RGTP_EXPORT Transport {
 
   // Memory for a surface's bytes, asked of the first transport in the route only.
   [[nodiscard]] virtual Result<std::shared_ptr<Region>> allocate(const Manifest& manifest,
-                                                                 const Access& access) = 0;
+                                                                 const Offer& offer) = 0;
   // The store grows, or is finished. Access counts where enforces_access().
   [[nodiscard]] virtual Result<std::unique_ptr<Exposure>> expose(std::shared_ptr<const Store> store,
-                                                                 const Access& access, EventLoop& loop,
+                                                                 const Offer& offer, EventLoop& loop,
                                                                  std::shared_ptr<Observer> observer) = 0;
   // The surface itself where this transport has its bytes in memory and all of them are published. Any
   // thread; never waits. Nothing where pull() is to be used; an error where pull() would end with it.
   [[nodiscard]] virtual Result<std::shared_ptr<const Store>> open(const Locator& /*locator*/,
                                                                   EventLoop& /*loop*/) {
     return std::shared_ptr<const Store>();
+  }
+  // A pull of what open() does not give because it grows. Any thread; never waits. The sink adopts, and
+  // outlives the follower. Nothing, or an error, where pull() is to be used.
+  [[nodiscard]] virtual Result<std::unique_ptr<Follower>> follow(const Locator& /*locator*/, Sink& /*sink*/,
+                                                                 EventLoop& /*loop*/) {
+    return std::unique_ptr<Follower>();
   }
   // The sink outlives the fetch. Errors that are known at once are returned, later ones go to on_end().
   [[nodiscard]] virtual Result<std::unique_ptr<Fetch>> pull(const Locator& locator, Sink& sink,

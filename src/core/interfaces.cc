@@ -12,6 +12,7 @@ Watch::~Watch() = default;
 EventLoop::~EventLoop() = default;
 Sink::~Sink() = default;
 Fetch::~Fetch() = default;
+Follower::~Follower() = default;
 Exposure::~Exposure() = default;
 Transport::~Transport() = default;
 std::shared_ptr<void> Transport::attach(EventLoop& /*loop*/) { return nullptr; }

@@ -23,8 +23,12 @@ void LocalFetch::post_step() {
     const auto self = weak.lock();
     if (self == nullptr) return;
     self->step_posted_ = false;
-    if (!self->is_over()) self->step();
+    if (!self->is_over() && self->step()) self->post_step();
   });
+}
+
+void LocalFetch::tell_here() {
+  while (!is_over() && step()) continue;
 }
 
 void LocalFetch::end(Error error) {
@@ -40,14 +44,15 @@ void LocalFetch::end_behind_chunks(Error error) {
 
 bool LocalFetch::is_waiting() const { return !is_over() && store_->state() == SurfaceState::growing; }
 
-void LocalFetch::step() {
+bool LocalFetch::step() {
   // Read first: what was published before an end is told before it.
   const SurfaceState state = store_->state();
-  if (!begun_ && !begin()) return;
-  if (!tell_final_size()) return;
-  if (adopted_ ? tell_chunks() : copy_chunks()) return post_step();
-  if (is_over() || reading_) return;
+  if (!begun_ && !begin()) return false;
+  if (!tell_final_size()) return false;
+  if (adopted_ ? tell_chunks() : copy_chunks()) return true;
+  if (is_over() || reading_) return false;
   if (auto error = end_of(state)) end(std::move(*error));
+  return false;
 }
 
 bool LocalFetch::begin() {

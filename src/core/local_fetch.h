@@ -16,6 +16,10 @@ class LocalFetch : public std::enable_shared_from_this<LocalFetch> {
  public:
   LocalFetch(std::shared_ptr<const Store> store, Sink& sink, EventLoop& loop);
 
+  // Tells the sink, in this call, what there is to tell: for a sink that adopts, and instead of the three
+  // below. The loop has no part in it then.
+  void tell_here();
+
   // None of these calls the sink before it returns.
   void start() { post_step(); }
   void on_store_changed() { post_step(); }
@@ -35,7 +39,8 @@ class LocalFetch : public std::enable_shared_from_this<LocalFetch> {
  private:
   bool is_over() const { return sink_ == nullptr || ended_; }
   void post_step();
-  void step();
+  // True where there is more to do in the next turn.
+  bool step();
   bool begin();
   bool tell_final_size();
   // True where there is more to do in the next turn.

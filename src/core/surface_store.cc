@@ -4,6 +4,8 @@
 #include <cassert>
 #include <cstring>
 
+#include "core/fault_point.h"
+
 namespace rgtp::core {
 
 namespace {
@@ -62,10 +64,14 @@ std::span<const std::byte> SurfaceStore::trailer(ChunkIndex chunk) const {
 bool SurfaceStore::publish(ChunkIndex chunk, const Tag& tag) {
   assert(manifest_.trailer_bytes == tag.size());
   if (!claimed_.set(chunk.value)) return false;
+  fault_point("publish: claimed");
   std::memcpy(trailers_.data() + std::size_t{chunk.value} * tag.size(), tag.data(), tag.size());
+  fault_point("publish: tagged");
   bitmap_.set(chunk.value);
+  fault_point("publish: bit set");
   published_.fetch_add(1, std::memory_order_release);
   region_->on_published();
+  fault_point("publish: told");
   return true;
 }
 

@@ -13,12 +13,15 @@
 
 #include "core/bitmap.h"
 #include "core/bytes.h"
+#include "core/fault_point.h"
 #include "shm/futex.h"
 
 namespace rgtp::shm {
 
 namespace fs = std::filesystem;
 namespace bip = boost::interprocess;
+
+using core::fault_point;
 
 namespace {
 
@@ -64,12 +67,14 @@ Result<std::shared_ptr<ExposedSegment>> ExposedSegment::create(const fs::path& d
 Result<void> ExposedSegment::open_object(const Access& access) {
   object_ = Descriptor(::open(directory_.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
   if (!object_) return os_failure("make a segment in", directory_, errno, remedy);
+  fault_point("segment: opened");
   if (access.who() == Access::Who::group &&
       ::fchown(object_.get(), static_cast<uid_t>(-1), access.gid()) != 0)
     return os_failure("give a segment to group " + std::to_string(access.gid()) + " in", directory_, errno,
                       "name a group that this user is a member of");
   if (::fchmod(object_.get(), mode_of(access)) != 0)
     return os_failure("set the access of a segment in", directory_, errno, remedy);
+  fault_point("segment: access set");
   struct statvfs space = {};
   if (::fstatvfs(object_.get(), &space) == 0 && space.f_blocks != 0 &&
       layout_.object_bytes > std::uint64_t{space.f_bfree} * space.f_frsize && !header_.manifest.size_pending)
@@ -79,6 +84,7 @@ Result<void> ExposedSegment::open_object(const Access& access) {
                           : Result<void>(os_failure("make a segment in", directory_, errno, remedy));
   if (const int error = map_file(object_.get(), bip::read_write, layout_.object_bytes, mapping_); error != 0)
     return os_failure("map a segment in", directory_, error, "raise the limit on address space (ulimit -v)");
+  fault_point("segment: mapped");
   // A core dump would hold every surface, and a forked child could write to them.
   (void)::madvise(mapping_.get_address(), mapping_.get_size(), MADV_DONTDUMP);
   (void)::madvise(mapping_.get_address(), mapping_.get_size(), MADV_DONTFORK);
@@ -91,6 +97,7 @@ Result<void> ExposedSegment::write_header() {
   const auto object = bytes_of(mapping_);
   const std::size_t length = std::min<std::size_t>(bytes.size(), layout_.bitmap_offset);
   std::memcpy(object.data(), bytes.data(), length);
+  fault_point("segment: header written");
   live().state.store(static_cast<std::uint32_t>(SurfaceState::growing), std::memory_order_relaxed);
   live().final_size.store(header_.manifest.size_pending ? unknown_size : header_.manifest.size,
                           std::memory_order_relaxed);
@@ -156,11 +163,13 @@ Result<void> ExposedSegment::link() {
   assert(!linked_ && object_);
   reinterpret_cast<std::atomic<std::uint64_t>*>(bytes_of(mapping_).data())
       ->store(segment_magic, std::memory_order_release);
+  fault_point("segment: magic written");
   if (::linkat(AT_FDCWD, proc_name(object_.get()).c_str(), AT_FDCWD, file_.c_str(), AT_SYMLINK_FOLLOW) != 0) {
     if (errno == EEXIST)
       return fail(Errc::already_exposed, "a surface of this id is being exposed on this host already");
     return os_failure("name a segment in", directory_, errno, remedy);
   }
+  fault_point("segment: named");
   linked_ = true;
   object_.reset();
   return {};
@@ -172,17 +181,20 @@ void ExposedSegment::withdraw() {
   const bool cut_short = ::stat(file_.c_str(), &status) == 0 &&
                          static_cast<std::uint64_t>(status.st_size) < layout_.object_bytes;
   ::unlink(file_.c_str());
+  fault_point("withdraw: unlinked");
   if (cut_short) return;  // by somebody of this user's: writing to it would be a signal
   on_state(SurfaceState::withdrawn);
 }
 
 void ExposedSegment::on_published() {
   live().published.fetch_add(1, std::memory_order_release);
+  fault_point("live part: published counted");
   tell();
 }
 
 void ExposedSegment::on_final_size(std::uint64_t size) {
   live().final_size.store(size, std::memory_order_release);
+  fault_point("live part: final size known");
   tell();
 }
 
@@ -195,12 +207,15 @@ void ExposedSegment::on_state(SurfaceState state) {
   auto current = live().state.load(std::memory_order_acquire);
   while (may_follow(static_cast<SurfaceState>(current)))
     if (live().state.compare_exchange_weak(current, static_cast<std::uint32_t>(state),
-                                           std::memory_order_acq_rel))
+                                           std::memory_order_acq_rel)) {
+      fault_point("live part: state changed");
       return tell();
+    }
 }
 
 void ExposedSegment::tell() {
   live().counter.fetch_add(1, std::memory_order_release);
+  fault_point("live part: counter raised");
   // Nobody can wait before the object has had its name, and with it no descriptor of ours.
   if (!object_) futex_wake_all(live().counter);
 }

@@ -42,6 +42,8 @@ class ExposedSegment {
   // Removes the name, and tells who waits: withdrawn, unless the surface was aborted. Readers keep what they
   // mapped.
   void withdraw();
+  // In its stead, for one that is persistent and finished: it stays.
+  void leave() { linked_ = false; }
 
   // Any thread. Each wakes whoever waits.
   void on_published();

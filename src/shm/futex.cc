@@ -38,8 +38,16 @@ timespec deadline_in(Duration timeout) {
 
 }  // namespace
 
-void futex_wake_all(FutexWord& word) {
-  (void)syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word), FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
+void futex_wake_all(const FutexWord& word) {
+  (void)syscall(SYS_futex, reinterpret_cast<const std::uint32_t*>(&word), FUTEX_WAKE, INT_MAX, nullptr,
+                nullptr, 0);
+}
+
+bool futex_wait(const FutexWord& word, std::uint32_t seen, Duration timeout) {
+  const timespec relative = {.tv_sec = timeout / std::chrono::seconds(1),
+                             .tv_nsec = (timeout % std::chrono::seconds(1)).count()};
+  return syscall(SYS_futex, reinterpret_cast<const std::uint32_t*>(&word), FUTEX_WAIT, seen, &relative,
+                 nullptr, 0) == 0;
 }
 
 void futex_wait_any(std::span<const FutexWait> waits, Duration timeout) {

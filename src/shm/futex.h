@@ -10,8 +10,12 @@ namespace rgtp::shm {
 
 using FutexWord = std::atomic<std::uint32_t>;
 
-// Wakes all that wait for the word.
-void futex_wake_all(FutexWord& word);
+// Wakes all that wait for the word, which need not be writable here.
+void futex_wake_all(const FutexWord& word);
+
+// Until the word is not `seen` and was woken, or `timeout` is over; may return for nothing. Half as long a
+// way as futex_wait_any(). False unless it was woken; at once where the word's memory is gone.
+bool futex_wait(const FutexWord& word, std::uint32_t seen, Duration timeout);
 
 struct FutexWait {
   const FutexWord* word = nullptr;

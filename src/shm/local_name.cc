@@ -7,9 +7,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/fault_point.h"
+#include "shm/opened_segment.h"
+
 namespace rgtp::shm {
 
 namespace fs = std::filesystem;
+using core::fault_point;
 
 namespace {
 
@@ -34,23 +38,28 @@ Result<std::unique_ptr<LocalName>> LocalName::take(std::string_view name, const 
   const Descriptor file(
       ::openat(in, unfinished_name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
   const std::string text = locator.reveal() + "\n" + (*owner)->id().to_hex() + "\n";
+  fault_point("name: opened");
   struct stat status = {};
+  const auto failed = [&] { return os_failure("write", locked->directory().path() / name, errno, remedy); };
   if (!file || ::fchmod(file.get(), 0600) != 0 ||
       ::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
-      ::fstat(file.get(), &status) != 0 ||
-      ::renameat(in, unfinished_name, in, std::string(name).c_str()) != 0)
-    return os_failure("write", locked->directory().path() / name, errno, remedy);
+      ::fstat(file.get(), &status) != 0)
+    return failed();
+  fault_point("name: written");
+  if (::renameat(in, unfinished_name, in, std::string(name).c_str()) != 0) return failed();
+  fault_point("name: renamed");
   return std::unique_ptr<LocalName>(new LocalName(std::string(name), std::move(*owner), status.st_ino));
 }
 
 LocalName::~LocalName() {
-  if (!owner_->is_of_this_process()) return;
+  if (left_ || !owner_->is_of_this_process()) return;
   const auto locked = LockedUserDirectory::open(shared_directory);
   if (!locked) return;  // left to the sweep
   const int in = locked->directory().descriptor();
   struct stat status = {};
   if (::fstatat(in, name_.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 && status.st_ino == inode_)
     ::unlinkat(in, name_.c_str(), 0);
+  fault_point("name: given up");
 }
 
 Result<LocalNameFile> read_local_name(const UserDirectory& directory, const std::string& name) {
@@ -71,6 +80,12 @@ Result<LocalNameFile> read_local_name(const UserDirectory& directory, const std:
   return LocalNameFile{std::move(*locator), *owner};
 }
 
+bool is_dead(const fs::path& directory, const LocalNameFile& name, uid_t user) {
+  if (is_alive(directory, name.owner, user)) return false;
+  const auto id = name.locator.id();
+  return !id || !is_left_to_stay(directory, *id, user);
+}
+
 Result<Locator> find_local_name(std::string_view name) {
   const auto nobody = [&] {
     return fail(Errc::unknown_surface,
@@ -82,7 +97,7 @@ Result<Locator> find_local_name(std::string_view name) {
   auto found = read_local_name(*directory, std::string(name));
   if (!found && found.error().code == Errc::not_found) return nobody();
   if (!found) return fail(std::move(found).error());
-  if (!is_alive(shared_directory, found->owner, ::geteuid()))
+  if (is_dead(shared_directory, *found, ::geteuid()))
     return fail(Errc::exposer_gone, "the process that exposed '" + std::string(name) + "' has ended");
   return std::move(found->locator);
 }

@@ -20,6 +20,8 @@ class LocalName {
   // UserDirectory's, Owner's.
   [[nodiscard]] static Result<std::unique_ptr<LocalName>> take(std::string_view name, const Locator& locator);
   ~LocalName();
+  // The name stays when this goes, and is good for as long as its surface does.
+  void leave() { left_ = true; }
   LocalName(const LocalName&) = delete;
   LocalName& operator=(const LocalName&) = delete;
 
@@ -29,9 +31,11 @@ class LocalName {
   const std::string name_;
   const std::shared_ptr<Owner> owner_;
   const ino_t inode_;
+  bool left_ = false;
 };
 
-// unknown_surface where nobody has the name, exposer_gone where who had it is dead.
+// unknown_surface where nobody has the name, exposer_gone where who had it is dead and did not leave the
+// surface to stay.
 [[nodiscard]] Result<Locator> find_local_name(std::string_view name);
 
 // What a name's file says.
@@ -39,6 +43,8 @@ struct LocalNameFile {
   Locator locator;
   OwnerId owner;
 };
+// Whether nobody can find a surface by it any more.
+bool is_dead(const std::filesystem::path& directory, const LocalNameFile& name, uid_t user);
 // malformed_data, not_found.
 [[nodiscard]] Result<LocalNameFile> read_local_name(const UserDirectory& directory, const std::string& name);
 

@@ -126,6 +126,17 @@ Result<LiveWords> read_live_words(const Descriptor& object) {
   return live;
 }
 
+bool is_left_to_stay(const SegmentObject& object) {
+  if (!object.header || !object.header->persistent) return false;
+  const auto live = read_live_words(object.descriptor);
+  return live && live->state == SurfaceState::finished;
+}
+
+bool is_left_to_stay(const fs::path& directory, const SurfaceId& id, uid_t user) {
+  const auto object = SegmentObject::open(directory / segment_name(id));
+  return object && object->user == user && is_left_to_stay(*object);
+}
+
 OpenedSegment::OpenedSegment(SegmentObject object, Descriptor owner_file)
     : header_(std::move(*object.header)),
       layout_(header_.layout()),
@@ -232,6 +243,15 @@ bool OpenedSegment::is_whole() const {
          static_cast<std::uint64_t>(status.st_size) >= layout_.object_bytes;
 }
 
+Result<OpenedSegment::Look> OpenedSegment::look() const {
+  // The owner before the words: what was published before its death is seen.
+  const bool has_owner = this->has_owner();
+  if (!is_whole()) return fail(Errc::source_changed, "the surface's memory was cut short by its owner");
+  const auto live = live_words();
+  if (!live) return fail(live.error());
+  return Look{*live, !has_owner && live->state == SurfaceState::growing};
+}
+
 bool OpenedSegment::has_owner() const { return is_locked(owner_file_.get()); }
 
 Result<void> OpenedSegment::check_offered() const {
@@ -249,6 +269,11 @@ Result<void> OpenedSegment::check_offered() const {
     default: return not_taken(Errc::malformed_data, "the segment is in a state that cannot be");
   }
   if (has_owner()) return {};
+  // A persistent one is offered without, until somebody removes it.
+  struct stat status = {};
+  if (header_.persistent && live->state == SurfaceState::finished && ::fstat(object_.get(), &status) == 0)
+    return status.st_nlink > 0 ? Result<void>()
+                               : not_taken(Errc::withdrawn, "the surface that was left has been removed");
   return not_taken(Errc::exposer_gone, "the process that exposed the surface has ended");
 }
 

@@ -39,6 +39,11 @@ struct SegmentObject {
   [[nodiscard]] static Result<SegmentObject> open(const std::filesystem::path& file);
 };
 
+// Whether it is a surface that stays although its owner is dead: persistent and finished.
+bool is_left_to_stay(const SegmentObject& object);
+// The same of the surface of that id, where it is the user's.
+bool is_left_to_stay(const std::filesystem::path& directory, const SurfaceId& id, uid_t user);
+
 // Words of the live part, by a system call: whoever owns the object may cut it short under a mapping.
 struct LiveWords {
   SurfaceState state = SurfaceState::growing;
@@ -77,6 +82,13 @@ class OpenedSegment : public Store {
   [[nodiscard]] Result<LiveWords> live_words() const { return read_live_words(object_); }
   // Whether the exposer's process lives.
   bool has_owner() const;
+  // The words as a waiter may rely on them: whole, and what a dead exposer published is among them.
+  // source_changed.
+  struct Look {
+    LiveWords live;
+    bool is_orphaned = false;  // it grows, and its exposer is dead
+  };
+  [[nodiscard]] Result<Look> look() const;
   // Whether the segment is offered: not withdrawn, aborted or left by a dead process.
   [[nodiscard]] Result<void> check_offered() const;
   // Nothing of the surface is read any more but what is mapped.

@@ -103,7 +103,7 @@ struct OutputFile::State {
 
   Result<void> check_target() const;
   Result<void> open_file();
-  Result<void> take_space();
+  Result<void> take_space(Space space);
   std::optional<struct statvfs> free_space() const;
   tl::unexpected<Error> no_space(int error, const std::string& attempt = "reserve space for") const;
   int give_name();
@@ -153,8 +153,13 @@ Result<void> OutputFile::State::open_file() {
 }
 
 // Asked first, so that a pull that cannot succeed does not fill the disk for everybody else on its way.
-Result<void> OutputFile::State::take_space() {
+Result<void> OutputFile::State::take_space(Space space) {
   const auto free = free_space();
+  if (space == Space::as_written) {
+    if (::ftruncate(file.get(), static_cast<off_t>(std::min<std::uint64_t>(size, PTRDIFF_MAX))) == 0)
+      return {};
+    return errno == EFBIG ? no_space(errno) : os_failure("make", path, errno, another_directory);
+  }
   if (size > std::min<std::uint64_t>(free ? free->f_bfree * free->f_frsize : PTRDIFF_MAX, PTRDIFF_MAX))
     return no_space(ENOSPC);
   int error = ::ftruncate(file.get(), static_cast<off_t>(size)) == 0 ? 0 : errno;
@@ -212,7 +217,7 @@ OutputFile::OutputFile(std::unique_ptr<State> state) : state_(std::move(state)) 
 OutputFile::~OutputFile() = default;
 
 Result<std::shared_ptr<OutputFile>> OutputFile::create(const fs::path& path, std::uint64_t size,
-                                                       IfExists if_exists) {
+                                                       IfExists if_exists, Space space) {
   const fs::path parent = path.has_parent_path() ? path.parent_path() : fs::path(".");
   Descriptor directory(::open(parent.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!directory)
@@ -223,7 +228,7 @@ Result<std::shared_ptr<OutputFile>> OutputFile::create(const fs::path& path, std
       new State{path, path.filename().string(), size, if_exists, std::move(directory)});
   if (auto checked = state->check_target(); !checked) return fail(checked.error());
   if (auto opened = state->open_file(); !opened) return fail(opened.error());
-  if (auto taken = state->take_space(); !taken) return fail(taken.error());
+  if (auto taken = state->take_space(space); !taken) return fail(taken.error());
   if (const int error = map_file(state->file.get(), bip::read_only, size, state->mapping); error != 0)
     return os_failure("map", path, error, "choose a directory on a local file system");
   return std::shared_ptr<OutputFile>(new OutputFile(std::move(state)));

@@ -19,20 +19,25 @@
 
 namespace rgtp::shm {
 
+enum class Space {
+  reserved,    // so that writing cannot fail for want of it, where the file system can do that
+  as_written,  // of a capacity perhaps little is used
+};
+
 // The file that a pull writes. Until commit() it has no name, or, where the file system has no O_TMPFILE, one
 // that begins with a dot and ends in ".part"; destroying it before commit() leaves nothing behind. A process
 // that is killed leaves at most that ".part".
 class OutputFile : public Region {
  public:
-  // In path's directory, `size` bytes of zeros. They are reserved now, so that writing cannot fail for want
-  // of space, where the file system can do that and is no tmpfs: there a page that is reserved before it is
-  // written costs as much again, so that there is only seen to that they fit now. The file gets mode 0666
-  // less the umask. The directory is remembered as such: a later chdir() does not matter. Errors,
+  // In path's directory, `size` bytes of zeros. A tmpfs reserves nothing: there a page that is reserved
+  // before it is written costs as much again, so that there is only seen to that they fit now. The file gets
+  // mode 0666 less the umask. The directory is remembered as such: a later chdir() does not matter. Errors,
   // each with the path and a remedy: not_found (no such directory), denied, no_space (says how much is needed
   // and how much is free), already_exists (under IfExists::refuse), invalid_argument (the path is there and
   // is no regular file: a directory, a device), io_error.
   [[nodiscard]] static Result<std::shared_ptr<OutputFile>> create(const std::filesystem::path& path,
-                                                                  std::uint64_t size, IfExists if_exists);
+                                                                  std::uint64_t size, IfExists if_exists,
+                                                                  Space space = Space::reserved);
   ~OutputFile() override;
 
   // By system calls, like SourceFile's: source_changed, and no signal, where somebody cuts the committed file

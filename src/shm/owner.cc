@@ -9,9 +9,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/fault_point.h"
+
 namespace rgtp::shm {
 
 namespace fs = std::filesystem;
+using core::fault_point;
 
 namespace {
 
@@ -71,14 +74,21 @@ Result<std::shared_ptr<Owner>> Owner::create(const fs::path& directory) {
   Descriptor lock = Descriptor::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
   // Locked before it has a name, so that nobody can lock it first; readable by all, so that all can ask.
   struct flock exclusive = whole_file(F_WRLCK);
-  if (!lock || ::fchmod(lock.get(), 0644) != 0 || ::fcntl(lock.get(), F_OFD_SETLK, &exclusive) != 0 ||
-      ::linkat(AT_FDCWD, proc_name(lock.get()).c_str(), AT_FDCWD, file.c_str(), AT_SYMLINK_FOLLOW) != 0)
-    return os_failure("make a lock file in", directory, errno, remedy);
+  const auto failed = [&] { return os_failure("make a lock file in", directory, errno, remedy); };
+  if (!lock || ::fchmod(lock.get(), 0644) != 0) return failed();
+  fault_point("owner: opened");
+  if (::fcntl(lock.get(), F_OFD_SETLK, &exclusive) != 0) return failed();
+  fault_point("owner: locked");
+  if (::linkat(AT_FDCWD, proc_name(lock.get()).c_str(), AT_FDCWD, file.c_str(), AT_SYMLINK_FOLLOW) != 0)
+    return failed();
+  fault_point("owner: named");
   return std::shared_ptr<Owner>(new Owner(file, id, std::move(lock)));
 }
 
 Owner::~Owner() {
-  if (is_of_this_process()) ::unlink(file_.c_str());
+  if (!is_of_this_process()) return;
+  ::unlink(file_.c_str());
+  fault_point("owner: unlinked");
 }
 
 bool Owner::is_usable() const {

@@ -16,6 +16,7 @@ constexpr std::string_view hash_label = "rgtp segment";
 constexpr std::uint64_t page_bytes = 4096;
 constexpr std::uint64_t huge_page_bytes = 2 * 1024 * 1024;
 constexpr std::size_t checksum_offset = 72;
+constexpr std::uint8_t flag_persistent = 1;
 
 static_assert(fixed_bytes - 428 == 84 && 80 + core::manifest_bytes == 384);
 
@@ -92,7 +93,8 @@ Result<void> encode_segment_header(const SegmentHeader& header, std::span<std::b
   writer.put(std::uint32_t{0});
   writer.put_bytes(header.owner.bytes);
   writer.put(static_cast<std::uint8_t>(header.kind));
-  writer.put_zeros(7);
+  writer.put(header.persistent ? flag_persistent : std::uint8_t{0});
+  writer.put_zeros(6);
   writer.put(layout.object_bytes);
   writer.put(layout.bitmap_offset);
   writer.put(layout.trailers_offset);
@@ -137,7 +139,8 @@ Result<SegmentHeader> parse_segment_header(std::span<const std::byte> object, st
   SegmentHeader header;
   reader.get_into(header.owner.bytes);
   const auto kind = reader.get<std::uint8_t>();
-  reader.expect_zeros(7);
+  const auto flags = reader.get<std::uint8_t>();
+  reader.expect_zeros(6);
   SegmentLayout stated;
   stated.object_bytes = reader.get<std::uint64_t>();
   stated.bitmap_offset = reader.get<std::uint64_t>();
@@ -152,8 +155,10 @@ Result<SegmentHeader> parse_segment_header(std::span<const std::byte> object, st
   header.file.stamp.ctime_ns = static_cast<std::int64_t>(reader.get<std::uint64_t>());
   const auto path_bytes = reader.get<std::uint32_t>();
   reader.expect_zeros(84);
-  if (!reader.ok() || (kind != 1 && kind != 2)) return malformed("its header has fields that cannot be");
+  if (!reader.ok() || (kind != 1 && kind != 2) || (flags & ~flag_persistent) != 0)
+    return malformed("its header has fields that cannot be");
   header.kind = static_cast<RegionKind>(kind);
+  header.persistent = (flags & flag_persistent) != 0;
   const bool is_file = header.kind == RegionKind::file;
   if (path_bytes > max_path_bytes || path_bytes > object.size() - path_offset || is_file != (path_bytes > 0))
     return malformed("its header names no path that can be");

@@ -79,6 +79,7 @@ struct SegmentLayout {
 // What the fixed part says.
 struct SegmentHeader {
   RegionKind kind = RegionKind::inline_bytes;
+  bool persistent = false;  // it outlives its owner once it is finished
   OwnerId owner;
   Manifest manifest;
   RegionFile file;  // of a file

@@ -13,6 +13,7 @@
 #include "shm/exposed_segment.h"
 #include "shm/mapping_cache.h"
 #include "shm/opened_segment.h"
+#include "shm/segment_follower.h"
 #include "shm/waiter.h"
 
 namespace rgtp::shm {
@@ -26,6 +27,7 @@ class ShmExposure : public Exposure {
   ~ShmExposure() override { segment_->withdraw(); }
 
   Locator locator() const override { return Locator(Locator::ThisHost{store_->manifest().id}); }
+  void leave() override { segment_->leave(); }
   // The segment tells its readers itself, from the thread that publishes.
   void on_growth() override {}
 
@@ -71,19 +73,13 @@ class ShmFetch : public Fetch {
  private:
   // Returns the counter as it is now.
   std::uint32_t look() {
-    // The owner before the words: what was published before its death is seen.
-    const bool has_owner = segment_->has_owner();
-    const auto live = segment_->is_whole()
-                          ? segment_->live_words()
-                          : fail(Errc::source_changed, "the surface's memory was cut short by its owner");
-    if (!live) {
-      fetch_->end(live.error());
+    const auto found = segment_->look();
+    if (!found) {
+      fetch_->end(found.error());
       return seen_;
     }
-    if (std::exchange(seen_, live->counter) != live->counter) fetch_->on_store_changed();
-    if (!has_owner && live->state == SurfaceState::growing)
-      fetch_->end_behind_chunks(
-          {Errc::exposer_gone, "the process that exposed the surface ended before it was finished"});
+    if (std::exchange(seen_, found->live.counter) != found->live.counter) fetch_->on_store_changed();
+    if (found->is_orphaned) fetch_->end_behind_chunks(orphaned());
     return seen_;
   }
 
@@ -115,21 +111,26 @@ class ShmTransport : public Transport {
   std::string_view name() const override { return "shm"; }
   bool can_reach(const Locator& locator) const override { return locator.id().has_value(); }
   bool enforces_access() const override { return true; }
+  bool keeps_surfaces() const override { return true; }
 
   std::shared_ptr<void> attach(EventLoop& loop) override { return on(loop); }
 
-  Result<std::shared_ptr<Region>> allocate(const Manifest& manifest, const Access& access) override {
-    auto segment = ExposedSegment::create(
-        options_.directory, {.kind = RegionKind::inline_bytes, .owner = {}, .manifest = manifest, .file = {}},
-        access);
+  Result<std::shared_ptr<Region>> allocate(const Manifest& manifest, const Offer& offer) override {
+    auto segment = ExposedSegment::create(options_.directory,
+                                          {.kind = RegionKind::inline_bytes,
+                                           .persistent = offer.persistent,
+                                           .owner = {},
+                                           .manifest = manifest,
+                                           .file = {}},
+                                          offer.access);
     if (!segment) return fail(std::move(segment).error());
     return std::make_shared<SegmentRegion>(std::move(*segment));
   }
 
-  Result<std::unique_ptr<Exposure>> expose(std::shared_ptr<const Store> store, const Access& access,
+  Result<std::unique_ptr<Exposure>> expose(std::shared_ptr<const Store> store, const Offer& offer,
                                            EventLoop& loop, std::shared_ptr<Observer> /*observer*/) override {
     sweep_once(loop);
-    auto segment = segment_for(*store, access);
+    auto segment = segment_for(*store, offer);
     if (!segment) return fail(std::move(segment).error());
     if (auto linked = (*segment)->link(); !linked) return fail(std::move(linked).error());
     return std::make_unique<ShmExposure>(std::move(store), std::move(*segment));
@@ -145,6 +146,12 @@ class ShmTransport : public Transport {
     return std::move(*segment);
   }
 
+  Result<std::unique_ptr<Follower>> follow(const Locator& locator, Sink& sink, EventLoop& loop) override {
+    auto segment = open_segment(locator);
+    if (!segment) return fail(std::move(segment).error());
+    return std::make_unique<SegmentFollower>(std::move(*segment), sink, loop);
+  }
+
   Result<std::unique_ptr<Fetch>> pull(const Locator& locator, Sink& sink, EventLoop& loop) override {
     auto segment = open_segment(locator);
     if (!segment) return fail(std::move(segment).error());
@@ -155,7 +162,7 @@ class ShmTransport : public Transport {
 
  private:
   // The segment that the store's bytes are in, or one that names the store's file.
-  Result<std::shared_ptr<ExposedSegment>> segment_for(const Store& store, const Access& access) const {
+  Result<std::shared_ptr<ExposedSegment>> segment_for(const Store& store, const Offer& offer) const {
     if (const auto* region = dynamic_cast<const SegmentRegion*>(&store.region())) return region->segment();
     auto file = store.region().file();
     if (!file)
@@ -163,15 +170,18 @@ class ShmTransport : public Transport {
           Errc::invalid_argument,
           "the surface's bytes are not in shared memory: give the shm transport first, since the first "
           "transport of the route provides the memory");
-    if (!mode_allows(*file, access))
+    if (!mode_allows(*file, offer.access))
       return fail(Errc::denied,
                   quoted(file->path) +
                       " cannot be opened by those who are given access: change its mode, or expose its "
                       "bytes instead");
-    auto segment = ExposedSegment::create(
-        options_.directory,
-        {.kind = RegionKind::file, .owner = {}, .manifest = store.manifest(), .file = std::move(*file)},
-        access);
+    auto segment = ExposedSegment::create(options_.directory,
+                                          {.kind = RegionKind::file,
+                                           .persistent = offer.persistent,
+                                           .owner = {},
+                                           .manifest = store.manifest(),
+                                           .file = std::move(*file)},
+                                          offer.access);
     if (!segment) return segment;
     if (auto copied = copy_index(store, **segment); !copied) return fail(std::move(copied).error());
     return segment;

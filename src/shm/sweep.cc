@@ -2,6 +2,7 @@
 // of its user's directory: removing what was looked at before could hit a successor of the same name.
 #include <algorithm>
 #include <cerrno>
+#include <ctime>
 #include <map>
 
 #include <fcntl.h>
@@ -10,6 +11,7 @@
 
 #include <rgtp/host.h>
 
+#include "core/fault_point.h"
 #include "shm/local_name.h"
 #include "shm/opened_segment.h"
 #include "shm/owner.h"
@@ -60,6 +62,7 @@ HostSurface look_at(const fs::path& directory, const Named& named) {
                                .chunks = manifest.chunk_count(),
                                .published = live->published,
                                .state = live->state,
+                               .persistent = header.persistent,
                                .owner_alive = is_alive(directory, header.owner, object->user),
                                .source = {}};
   if (manifest.size_pending && details.size_known) {
@@ -75,8 +78,8 @@ HostSurface look_at(const fs::path& directory, const Named& named) {
 // One user's clean-up.
 class UserSweep {
  public:
-  UserSweep(const fs::path& directory, uid_t user, Cleared& cleared)
-      : directory_(directory), user_(user), cleared_(cleared) {}
+  UserSweep(const fs::path& directory, uid_t user, const ClearOptions& options, Cleared& cleared)
+      : directory_(directory), user_(user), options_(options), cleared_(cleared) {}
 
   // Cheap where nothing is to be done: the lock is taken only then.
   void run(const std::vector<Named>& names) {
@@ -92,9 +95,10 @@ class UserSweep {
       cleared_.problems.push_back(locked.error().message());
       return;
     }
-    if (locked) sweep_names(locked->directory());
     for (const Named& named : names)
       if (mine(named) && is_segment_name(named.name) && is_dead(named)) remove(named, cleared_.segments);
+    // Behind the surfaces that they name.
+    if (locked) sweep_names(locked->directory());
     // Behind what they own: without its lock file an object is as dead, but nobody could say of whom.
     for (const Named& named : names)
       if (mine(named) && owner_of_file_name(named.name) && is_dead(named)) remove(named, cleared_.owners);
@@ -110,11 +114,12 @@ class UserSweep {
     if (!is_segment_name(named.name)) return false;
     // Of any layout: whose it is always stands in the same place. What is no segment is not touched.
     const auto object = SegmentObject::open(directory_ / named.name);
-    return object && object->prefix && !is_alive(directory_, object->prefix->owner, object->user);
+    if (!object || !object->prefix || is_alive(directory_, object->prefix->owner, object->user)) return false;
+    return !is_left_to_stay(*object) || is_chosen(*object);
   }
   bool is_dead_name(const UserDirectory& directory, const std::string& name) const {
     const auto file = read_local_name(directory, name);
-    return file && !is_alive(directory_, file->owner, user_);
+    return file && shm::is_dead(directory_, *file, user_);
   }
   bool has_dead_name(const UserDirectory& directory) const {
     const auto names = directory.names();
@@ -122,10 +127,23 @@ class UserSweep {
                                         [&](const auto& name) { return is_dead_name(directory, name); });
   }
 
+  // Of a surface that was left to stay.
+  bool is_chosen(const SegmentObject& object) const {
+    if (!options_.persistent) return false;
+    if (!options_.name.empty() && object.header->manifest.name != options_.name) return false;
+    if (!options_.older_than) return true;
+    // Since it was given its name.
+    struct stat status = {};
+    return ::fstat(object.descriptor.get(), &status) == 0 &&
+           ::time(nullptr) - status.st_ctim.tv_sec >= options_.older_than->count();
+  }
+
   void sweep_names(const UserDirectory& directory) {
     for (const std::string& name : directory.names())
-      if (is_dead_name(directory, name) && ::unlinkat(directory.descriptor(), name.c_str(), 0) == 0)
+      if (is_dead_name(directory, name) && ::unlinkat(directory.descriptor(), name.c_str(), 0) == 0) {
+        core::fault_point("sweep: name removed");
         ++cleared_.names;
+      }
   }
 
   void remove(const Named& named, std::uint32_t& count) {
@@ -133,12 +151,14 @@ class UserSweep {
     const fs::path file = directory_ / named.name;
     const bool there = ::lstat(file.c_str(), &status) == 0;
     if (!there || ::unlink(file.c_str()) != 0) return;
+    core::fault_point("sweep: object removed");
     ++count;
     if (&count == &cleared_.segments) cleared_.bytes += static_cast<std::uint64_t>(status.st_blocks) * 512;
   }
 
   const fs::path& directory_;
   const uid_t user_;
+  const ClearOptions& options_;
   Cleared& cleared_;
 };
 
@@ -157,7 +177,7 @@ Result<std::vector<HostSurface>> list_host_surfaces(const std::filesystem::path&
   return surfaces;
 }
 
-Result<Cleared> clear_host(const std::filesystem::path& directory) {
+Result<Cleared> clear_host(const std::filesystem::path& directory, const ClearOptions& options) {
   auto names = shm::names_in(directory);
   if (!names) return fail(std::move(names).error());
   std::vector<uid_t> users = {::geteuid()};
@@ -165,7 +185,7 @@ Result<Cleared> clear_host(const std::filesystem::path& directory) {
     for (const auto& named : *names)
       if (std::find(users.begin(), users.end(), named.user) == users.end()) users.push_back(named.user);
   Cleared cleared;
-  for (const uid_t user : users) shm::UserSweep(directory, user, cleared).run(*names);
+  for (const uid_t user : users) shm::UserSweep(directory, user, options, cleared).run(*names);
   return cleared;
 }
 

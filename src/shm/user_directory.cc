@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/fault_point.h"
+
 namespace rgtp::shm {
 
 namespace fs = std::filesystem;
@@ -86,6 +88,7 @@ Result<Descriptor> LockedUserDirectory::lock(const UserDirectory& directory) {
         ::openat(directory.descriptor(), lock_name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!file) return os_failure("open", file_path, errno, remedy);
     (void)::fchmod(file.get(), 0600);  // whatever the umask
+    core::fault_point("lock: opened");
     struct flock exclusive = {};
     exclusive.l_type = F_WRLCK;
     exclusive.l_whence = SEEK_SET;
@@ -95,8 +98,10 @@ Result<Descriptor> LockedUserDirectory::lock(const UserDirectory& directory) {
       struct stat named = {};
       if (::fstat(file.get(), &locked) == 0 &&
           ::fstatat(directory.descriptor(), lock_name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
-          locked.st_ino == named.st_ino)
+          locked.st_ino == named.st_ino) {
+        core::fault_point("lock: held");
         return file;
+      }
     } else if (errno != EAGAIN && errno != EACCES && errno != EINTR) {
       return os_failure("lock", file_path, errno, remedy);
     }
@@ -130,7 +135,9 @@ LockedUserDirectory::~LockedUserDirectory() {
   // Left by one who was killed, or had no room.
   ::unlinkat(directory_.descriptor(), unfinished_name, 0);
   ::unlinkat(directory_.descriptor(), lock_name, 0);
+  core::fault_point("lock: unlinked");
   ::rmdir(directory_.path().c_str());
+  core::fault_point("lock: its directory removed");
 }
 
 }  // namespace rgtp::shm

@@ -14,14 +14,15 @@ std::string name_of(ChunkIndex chunk) { return "chunk " + std::to_string(chunk.v
 
 ExposedSurface::ExposedSurface(EventLoop& loop, std::shared_ptr<core::SurfaceStore> store,
                                std::shared_ptr<core::Counters> counters,
-                               std::vector<std::unique_ptr<Exposure>> exposures)
+                               std::vector<std::unique_ptr<Exposure>> exposures, bool persistent)
     : loop_(loop),
       store_(std::move(store)),
       counters_(std::move(counters)),
       // Transports are given nearest first: the last one's locator reaches furthest.
       locator_(exposures.back()->locator()),
       loaned_(store_->manifest().chunk_count()),
-      exposures_(std::move(exposures)) {}
+      exposures_(std::move(exposures)),
+      persistent_(persistent) {}
 
 Result<void> ExposedSurface::take_local_name(const std::string& name) {
   if (name.empty()) return {};
@@ -35,7 +36,19 @@ void ExposedSurface::withdraw_with_loop(const std::shared_ptr<ExposedSurface>& s
   surface->closing_ = surface->loop_.on_closing([surface] { surface->withdraw(); });
 }
 
+Result<void> ExposedSurface::leave() {
+  if (!persistent_ || store_->state() != SurfaceState::finished)
+    return fail(Errc::invalid_argument,
+                "only a persistent surface that is finished can be left: see ExposeOptions::persistent");
+  left_ = true;
+  return {};
+}
+
 void ExposedSurface::withdraw() {
+  if (left_) {
+    if (local_name_ != nullptr) local_name_->leave();
+    for (const auto& exposure : exposures_) exposure->leave();
+  }
   // Giving a name up may wait for other processes. A loop that closes runs no more jobs: there it goes here.
   if (local_name_ != nullptr)
     loop_.offload([name = std::exchange(local_name_, nullptr)]() mutable { name.reset(); }, [] {});

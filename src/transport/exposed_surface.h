@@ -18,7 +18,8 @@ namespace rgtp::transport {
 class ExposedSurface : public std::enable_shared_from_this<ExposedSurface> {
  public:
   ExposedSurface(EventLoop& loop, std::shared_ptr<core::SurfaceStore> store,
-                 std::shared_ptr<core::Counters> counters, std::vector<std::unique_ptr<Exposure>> exposures);
+                 std::shared_ptr<core::Counters> counters, std::vector<std::unique_ptr<Exposure>> exposures,
+                 bool persistent);
 
   const Manifest& manifest() const { return store_->manifest(); }
   const Locator& locator() const { return locator_; }
@@ -27,6 +28,9 @@ class ExposedSurface : public std::enable_shared_from_this<ExposedSurface> {
   // that.
   static void withdraw_with_loop(const std::shared_ptr<ExposedSurface>& surface);
   void withdraw();
+  // From now on withdraw() leaves it to stay. Any thread. invalid_argument unless it is persistent and
+  // finished.
+  [[nodiscard]] Result<void> leave();
   // Before anybody has the surface. It may wait for other processes that take names: not on the loop's thread
   // where that can be helped.
   [[nodiscard]] Result<void> take_local_name(const std::string& name);
@@ -51,6 +55,8 @@ class ExposedSurface : public std::enable_shared_from_this<ExposedSurface> {
   core::ChunkBitmap loaned_;
   std::atomic<bool> growth_told_{false};
   std::vector<std::unique_ptr<Exposure>> exposures_;
+  const bool persistent_;
+  std::atomic<bool> left_{false};
   std::shared_ptr<shm::LocalName> local_name_;
   std::shared_ptr<void> closing_;
 };

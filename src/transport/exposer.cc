@@ -21,6 +21,14 @@ Result<Manifest> make_manifest(std::uint64_t size, std::string name, std::uint32
   return manifest;
 }
 
+namespace {
+
+Offer offer_of(const ExposeOptions& options) {
+  return {.access = options.access.value_or(Access::owner()), .persistent = options.persistent};
+}
+
+}  // namespace
+
 Pending<Surface> ExposerCore::expose(const std::shared_ptr<EventLoop>& loop, Source source,
                                      ExposeOptions options) {
   auto state = pending_.add(this->loop(), gate_);
@@ -53,6 +61,10 @@ Result<std::vector<Transport*>> ExposerCore::offering(const ExposeOptions& optio
     if (options.access && options.route.is_automatic() && !transport->enforces_access()) continue;
     offering.push_back(transport.get());
   }
+  const auto keeps = [](const Transport* transport) { return transport->keeps_surfaces(); };
+  if (options.persistent && !offering.empty() && std::ranges::none_of(offering, keeps))
+    return fail(Errc::no_route, "no transport of the route '" + options.route.to_string() +
+                                    "' keeps a persistent surface: take memory along");
   if (!offering.empty()) return offering;
   return fail(Errc::no_route,
               options.access && options.route.is_automatic()
@@ -64,7 +76,7 @@ Result<std::shared_ptr<Region>> ExposerCore::allocate(const Manifest& manifest,
                                                       const ExposeOptions& options) {
   auto transports = offering(options);
   if (!transports) return fail(std::move(transports).error());
-  return transports->front()->allocate(manifest, options.access.value_or(Access::owner()));
+  return transports->front()->allocate(manifest, offer_of(options));
 }
 
 void ExposerCore::hand_over(const std::weak_ptr<EventLoop>& loop, std::shared_ptr<ExposedSurface> exposed,
@@ -81,18 +93,18 @@ Result<std::shared_ptr<ExposedSurface>> ExposerCore::offer(std::shared_ptr<core:
   if (!transports) return fail(std::move(transports).error());
   auto counters = std::make_shared<core::Counters>();
   std::vector<std::unique_ptr<Exposure>> exposures;
-  const Access access = options.access.value_or(Access::owner());
+  const Offer offer = offer_of(options);
   for (Transport* const transport : *transports) {
     if (options.access && !transport->enforces_access())
       log(LogLevel::warning,
           "the surface's access governs memory alone: whoever has its locator can pull it by " +
               std::string(transport->name()));
-    auto exposure = transport->expose(store, access, this->loop(), counters);
+    auto exposure = transport->expose(store, offer, this->loop(), counters);
     if (!exposure) return fail(std::move(exposure).error());
     exposures.push_back(std::move(*exposure));
   }
   auto surface = std::make_shared<ExposedSurface>(this->loop(), std::move(store), std::move(counters),
-                                                  std::move(exposures));
+                                                  std::move(exposures), options.persistent);
   ExposedSurface::withdraw_with_loop(surface);
   return surface;
 }
@@ -197,6 +209,12 @@ Result<Surface> SurfaceWriter::finish(std::uint64_t size) && {
 const Locator& Surface::locator() const { return surface_->locator(); }
 const Manifest& Surface::manifest() const { return surface_->manifest(); }
 Stats Surface::stats() const { return surface_->stats(); }
+
+Result<void> Surface::leave() && {
+  auto left = surface_->leave();
+  if (left) withdraw();
+  return left;
+}
 
 Result<Exposer> Exposer::open(ExposerOptions options) {
   auto opened = transport::open_core<transport::ExposerCore>(std::move(options));

@@ -123,11 +123,11 @@ class InprocTransport : public Transport {
   std::string_view name() const override { return "inproc"; }
   bool can_reach(const Locator& locator) const override { return id_of(locator).has_value(); }
 
-  Result<std::shared_ptr<Region>> allocate(const Manifest& manifest, const Access& /*access*/) override {
-    return core::HeapRegion::make(manifest.stored_bytes());
+  Result<std::shared_ptr<Region>> allocate(const Manifest& manifest, const Offer& /*offer*/) override {
+    return core::HeapRegion::make_for(manifest, manifest.stored_bytes());
   }
 
-  Result<std::unique_ptr<Exposure>> expose(std::shared_ptr<const Store> store, const Access& /*access*/,
+  Result<std::unique_ptr<Exposure>> expose(std::shared_ptr<const Store> store, const Offer& /*offer*/,
                                            EventLoop& /*loop*/,
                                            std::shared_ptr<Observer> /*observer*/) override {
     if (!table_->add(store->manifest().id, store))

@@ -17,8 +17,12 @@ void PullJob::start() {
   started_ = core_->loop().now();
   counters_.begin([core = core_] { return core->loop().now(); });
   if (auto resolved = resolve_local_name(); !resolved) return finish(fail(std::move(resolved).error()));
+  const std::lock_guard lock(calls_);
   if (may_stay_in_thread()) pull_in_this_thread();
-  if (ended_) return;
+  if (!ended_ && follower_ == nullptr && !on_loop_) go_to_loop();
+}
+
+void PullJob::go_to_loop() {
   on_loop_ = true;
   (void)run([this] {
     closing_ = core_->loop().on_closing([self = shared_from_this()] { self->end_with_loop(); });
@@ -34,9 +38,11 @@ Pending<View> PullJob::complete() {
              "complete() cannot be had from a pull in content order without `into`, which keeps only a "
              "window: use next(), or another order"));
   } else {
+    const std::lock_guard lock(calls_);
+    let_drive(state);
     auto posted = run([this, state] {
       complete_waiters_.push_back(state);
-      serve_waiters();
+      bring_on();
     });
     if (!posted) state->resolve(fail(std::move(posted).error()));
   }
@@ -45,9 +51,11 @@ Pending<View> PullJob::complete() {
 
 Pending<std::optional<View>> PullJob::next() {
   auto state = nexts_.add(core_->loop(), gate_);
+  const std::lock_guard lock(calls_);
+  let_drive(state);
   auto posted = run([this, state] {
     next_waiters_.push_back(state);
-    serve_waiters();
+    bring_on();
   });
   if (!posted) state->resolve(fail(std::move(posted).error()));
   return Pending<std::optional<View>>(std::move(state));
@@ -67,11 +75,14 @@ void PullJob::cancel() {
   gate_->close();
   nexts_.abandon_all();
   completes_.abandon_all();
+  const std::lock_guard lock(calls_);
+  if (follower_ != nullptr) follower_->stop();
   // On a closed loop end_with_loop() does, or did.
   (void)run([this] {
     if (!ended_) ended_ = fail(Errc::cancelled, "the pull was cancelled");
     closing_.reset();
     fetch_.reset();
+    follower_.reset();
     state_.reset();
     output_.reset();
     next_waiters_.clear();
@@ -130,6 +141,7 @@ void PullJob::pull_in_this_thread() {
   while (Transport* const transport = next_candidate()) {
     auto store = transport->open(locator_, core_->loop());
     if (store && *store == nullptr) {
+      if (options_.wait != Wait::loop && follow(*transport)) return;
       --next_transport_;  // its turn comes on the loop
       return;
     }
@@ -150,6 +162,55 @@ Result<void> PullJob::take_whole(std::shared_ptr<const Store> store) {
   counters_.set_time_to_first_chunk(core_->loop().now() - started_);
   set_transport();
   return {};
+}
+
+// False where the loop is to do it.
+bool PullJob::follow(Transport& transport) {
+  begin_state();
+  auto follower = transport.follow(locator_, *this, core_->loop());
+  if (!follower || *follower == nullptr) return false;
+  follower_ = std::move(*follower);
+  advance();
+  return true;
+}
+
+void PullJob::bring_on() {
+  const bool follows = follower_ != nullptr;
+  if (follows) advance();
+  // Otherwise the loop has it by now, or it has ended.
+  if (!follows || follower_ != nullptr) serve_waiters();
+}
+
+std::uint32_t PullJob::advance() {
+  const auto follower = follower_;  // which goes as soon as the pull ends
+  return follower->advance();
+}
+
+template <class State>
+void PullJob::let_drive(const std::shared_ptr<State>& state) {
+  if (follower_ == nullptr) return;
+  state->set_driver([weak = weak_from_this()] {
+    const auto self = weak.lock();
+    return self != nullptr && self->wait_in_this_thread();
+  });
+}
+
+// False once nothing more comes that way.
+bool PullJob::wait_in_this_thread() {
+  std::shared_ptr<Follower> follower;
+  std::uint32_t seen = 0;
+  {
+    const std::lock_guard lock(calls_);
+    if (follower_ == nullptr) return false;
+    seen = advance();
+    if (next_waiters_.empty() && complete_waiters_.empty()) return true;
+    follower = follower_;
+    if (follower == nullptr) return false;
+  }
+  auto waited = follower->wait(seen, options_.wait == Wait::spin ? spin_time : Duration{});
+  const std::lock_guard lock(calls_);
+  if (!waited && follower_ == follower) on_end(std::move(waited).error());
+  return true;
 }
 
 void PullJob::pull_on_loop() {
@@ -199,6 +260,10 @@ Error PullJob::final_error(Error error) const {
 void PullJob::on_end(Error error) {
   if (ended_) return;
   if (!falls_back(error)) return finish(fail(final_error(std::move(error))));
+  if (follower_ != nullptr) {
+    follower_.reset();
+    return go_to_loop();
+  }
   // Not from within the fetch, which is about to go.
   (void)run([this] {
     if (ended_) return;
@@ -242,7 +307,7 @@ Result<void> PullJob::make_storage(const core::PullExtent& extent) {
   } else if (is_windowed()) {
     use(core::store_in_window(extent));
   } else {
-    auto region = core::HeapRegion::make(extent.range.length);
+    auto region = core::HeapRegion::make_for(extent.manifest, extent.range.length);
     if (!region) return fail(std::move(region).error());
     use(core::store_in_region(extent, std::move(*region)));
   }
@@ -253,8 +318,9 @@ Result<void> PullJob::make_storage(const core::PullExtent& extent) {
 void PullJob::create_output(const core::PullExtent& extent) {
   auto created = std::make_shared<Result<std::shared_ptr<shm::OutputFile>>>();
   core_->loop().offload(
-      [created, into = options_.into, size = extent.range.length, if_exists = options_.if_exists] {
-        *created = shm::OutputFile::create(into, size, if_exists);
+      [created, into = options_.into, size = extent.range.length, if_exists = options_.if_exists,
+       space = extent.manifest.size_pending ? shm::Space::as_written : shm::Space::reserved] {
+        *created = shm::OutputFile::create(into, size, if_exists, space);
       },
       [self = shared_from_this(), created, extent, attempt = next_transport_] {
         if (self->ended_ || self->next_transport_ != attempt) return;
@@ -336,6 +402,7 @@ void PullJob::drop_fetch() {
   // Not from within its own call to this sink.
   (void)run([this] {
     fetch_.reset();
+    follower_.reset();
     if (ended_ && !*ended_) output_.reset();
   });
 }

@@ -25,8 +25,11 @@ class PullJob : public Sink, public std::enable_shared_from_this<PullJob> {
  public:
   PullJob(std::shared_ptr<PullerCore> core, Locator locator, PullOptions options);
 
-  // What the Pull's calls come to: any thread, one at a time. Until the pull needs its loop for the first
-  // time it belongs to the thread that calls, and afterwards to the loop's.
+  // How long Wait::spin looks before it blocks.
+  static constexpr Duration spin_time = std::chrono::milliseconds(1);
+
+  // What the Pull's calls come to: any thread. Until the pull needs its loop for the first time it belongs to
+  // the thread that calls, one at a time, and afterwards to the loop's.
   void start();
   Pending<View> complete();
   Pending<std::optional<View>> next();
@@ -65,6 +68,13 @@ class PullJob : public Sink, public std::enable_shared_from_this<PullJob> {
   Transport* next_candidate();
   void pull_in_this_thread();
   Result<void> take_whole(std::shared_ptr<const Store> store);
+  bool follow(Transport& transport);
+  void bring_on();
+  std::uint32_t advance();
+  bool wait_in_this_thread();
+  template <class State>
+  void let_drive(const std::shared_ptr<State>& state);
+  void go_to_loop();
   void pull_on_loop();
   void begin_state();
   // Notes why the transport was not taken. False where there is none to fall back to.
@@ -88,13 +98,15 @@ class PullJob : public Sink, public std::enable_shared_from_this<PullJob> {
   PendingList<View> completes_;
   PendingList<std::optional<View>> nexts_;
 
-  bool on_loop_ = false;  // the calls' threads, one at a time
+  std::mutex calls_;      // for the calls' threads
+  bool on_loop_ = false;  // the pull belongs to the loop
 
   // The thread that the pull belongs to.
   std::optional<core::PullState> state_;  // anew for every transport tried
   std::shared_ptr<shm::OutputFile> output_;
   std::unique_ptr<Fetch> fetch_;
-  std::shared_ptr<void> closing_;  // until it is cancelled: the fetch goes on the loop whoever closes it
+  std::shared_ptr<Follower> follower_;  // in its place, where get() waits for the memory itself
+  std::shared_ptr<void> closing_;       // until it is cancelled: the fetch goes on the loop whoever closes it
   std::size_t next_transport_ = 0;
   std::string trying_;  // the transport before it
   bool adopted_ = false;

@@ -197,12 +197,12 @@ class CountingTransport : public Transport {
   std::string_view name() const override { return inner_->name(); }
   bool can_reach(const Locator& locator) const override { return inner_->can_reach(locator); }
   std::shared_ptr<void> attach(EventLoop& loop) override { return inner_->attach(loop); }
-  Result<std::shared_ptr<Region>> allocate(const Manifest& manifest, const Access& access) override {
-    return inner_->allocate(manifest, access);
+  Result<std::shared_ptr<Region>> allocate(const Manifest& manifest, const Offer& offer) override {
+    return inner_->allocate(manifest, offer);
   }
-  Result<std::unique_ptr<Exposure>> expose(std::shared_ptr<const Store> store, const Access& access,
+  Result<std::unique_ptr<Exposure>> expose(std::shared_ptr<const Store> store, const Offer& offer,
                                            EventLoop& loop, std::shared_ptr<Observer> observer) override {
-    auto exposure = inner_->expose(std::move(store), access, loop, std::move(observer));
+    auto exposure = inner_->expose(std::move(store), offer, loop, std::move(observer));
     if (!exposure) return exposure;
     ++*made_;
     return std::make_unique<Counted>(std::move(*exposure), alive_);

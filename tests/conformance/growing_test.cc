@@ -1,6 +1,7 @@
 // Whatever the transport: a surface that is still being written is pulled as it grows, and ends as its writer
 // says.
 #include <filesystem>
+#include <future>
 #include <thread>
 
 #include "conformance/fixture.h"
@@ -43,6 +44,49 @@ TEST_P(Growing, AChunkIsGivenOutWhileTheNextOneIsNotWrittenYet) {
   }
   const Surface surface = producer.finish().value();
   EXPECT_FALSE(pull.next().get().value());
+}
+
+TEST_P(Growing, EveryWayToWaitSeesEveryChunkAndTheEnd) {
+  const auto bytes = pattern(30 * chunk_bytes + 77);
+  for (const Wait wait : {Wait::loop, Wait::block, Wait::spin}) {
+    auto producer = produce_up_to(100 * chunk_bytes, bytes);
+    Pull whole = puller_->pull(producer.locator(), {.wait = wait});
+    Pull ordered = puller_->pull(producer.locator(), {.order = Order::content, .wait = wait});
+    std::optional<Surface> surface;
+    std::thread writing([&] {
+      for (std::uint32_t chunk = 0; chunk < 30; ++chunk) {
+        std::this_thread::sleep_for(chunk % 7 * 300us);
+        producer.publish(chunk);
+      }
+      producer.fill(30);
+      surface = producer.finish().value();
+    });
+    std::vector<std::byte> got;
+    while (auto chunk = ordered.next().get().value())
+      got.insert(got.end(), chunk->bytes().begin(), chunk->bytes().end());
+    EXPECT_TRUE(same_bytes(got, bytes));
+    expect_complete(whole, bytes);
+    writing.join();
+    Pull after = puller_->pull(surface->locator(), {.wait = wait});
+    expect_complete(after, bytes);
+    EXPECT_EQ(ordered.transport(), GetParam().winner);
+  }
+}
+
+TEST_P(Growing, WhoWaitsInAnyWayHearsAtOnceThatThePullWent) {
+  const auto bytes = pattern(3 * chunk_bytes);
+  for (const Wait wait : {Wait::loop, Wait::block, Wait::spin}) {
+    auto producer = produce(bytes);
+    std::optional<Pull> pull = puller_->pull(producer.locator(), {.wait = wait});
+    producer.publish(0);
+    ASSERT_TRUE(pull->next().get().value());
+    auto waiting = std::async(std::launch::async, [next = pull->next()]() mutable { return next.get(); });
+    std::this_thread::sleep_for(20ms);
+    const auto begun = std::chrono::steady_clock::now();
+    pull.reset();
+    EXPECT_EQ(waiting.get().error().code, Errc::cancelled);
+    EXPECT_LT(std::chrono::steady_clock::now() - begun, 150ms);
+  }
 }
 
 TEST_P(Growing, ChunksMayBePublishedInAnyOrderFromSeveralThreads) {

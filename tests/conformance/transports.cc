@@ -39,17 +39,22 @@ class Keeping : public Transport {
   std::string_view name() const override { return inner_->name(); }
   bool can_reach(const Locator& locator) const override { return inner_->can_reach(locator); }
   bool enforces_access() const override { return true; }
+  bool keeps_surfaces() const override { return true; }
   std::shared_ptr<void> attach(EventLoop& loop) override { return inner_->attach(loop); }
-  Result<std::shared_ptr<Region>> allocate(const Manifest& manifest, const Access& access) override {
-    return inner_->allocate(manifest, access);
+  Result<std::shared_ptr<Region>> allocate(const Manifest& manifest, const Offer& offer) override {
+    return inner_->allocate(manifest, offer);
   }
-  Result<std::unique_ptr<Exposure>> expose(std::shared_ptr<const Store> store, const Access& access,
+  Result<std::unique_ptr<Exposure>> expose(std::shared_ptr<const Store> store, const Offer& offer,
                                            EventLoop& loop, std::shared_ptr<Observer> observer) override {
-    return inner_->expose(std::move(store), access, loop, std::move(observer));
+    return inner_->expose(std::move(store), offer, loop, std::move(observer));
   }
   Result<std::shared_ptr<const Store>> open(const Locator& locator, EventLoop& loop) override {
     vanish();
     return inner_->open(locator, loop);
+  }
+  Result<std::unique_ptr<Follower>> follow(const Locator& locator, Sink& sink, EventLoop& loop) override {
+    vanish();
+    return inner_->follow(locator, sink, loop);
   }
   Result<std::unique_ptr<Fetch>> pull(const Locator& locator, Sink& sink, EventLoop& loop) override {
     vanish();

@@ -54,10 +54,26 @@ TEST(HeapRegion, WritesToItsEnd) {
 
 TEST(HeapRegion, SaysWhatToDoWhereThereIsNotThatMuchMemory) {
   // More than an address can name; what lies below is the allocator's business.
-  const auto region = HeapRegion::make(std::numeric_limits<std::uint64_t>::max());
-  ASSERT_FALSE(region);
-  EXPECT_EQ(region.error().code, Errc::no_space);
-  EXPECT_NE(region.error().message().find("pull a range"), std::string::npos);
+  for (const auto& region : {HeapRegion::make(std::numeric_limits<std::uint64_t>::max()),
+                             HeapRegion::make_sparse(std::numeric_limits<std::uint64_t>::max())}) {
+    ASSERT_FALSE(region);
+    EXPECT_EQ(region.error().code, Errc::no_space);
+    EXPECT_NE(region.error().message().find("pull a range"), std::string::npos);
+  }
+}
+
+TEST(HeapRegion, ACapacityBeyondAllMemoryTakesWhatIsWritten) {
+  constexpr std::uint64_t capacity = std::uint64_t{1} << 44;
+  const auto region = HeapRegion::make_sparse(capacity);
+  ASSERT_TRUE(region) << region.error().message();
+  EXPECT_EQ((*region)->size(), capacity);
+  const auto bytes = pattern(5000);
+  ASSERT_TRUE((*region)->write(capacity - 5000, bytes));
+  std::vector<std::byte> out(5001);
+  ASSERT_EQ((*region)->read(capacity - 5001, out, ReadMode::may_block), ReadStatus::done);
+  EXPECT_EQ(out[0], std::byte{0});
+  EXPECT_TRUE(std::ranges::equal(std::span(out).subspan(1), bytes));
+  EXPECT_EQ(HeapRegion::make_sparse(0).value()->size(), 0U);
 }
 
 }  // namespace

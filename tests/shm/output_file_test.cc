@@ -234,6 +234,21 @@ TEST(OutputFile, IsReservedBeforeItIsWrittenUnlessItIsInMemory) {
   }
 }
 
+TEST(OutputFile, UnderACapacityTakesWhatIsWritten) {
+  constexpr std::uint64_t capacity = std::uint64_t{1} << 42;
+  const Bytes bytes = pattern(100'000);
+  for (const char* parent : {"/var/tmp", "/dev/shm"}) {
+    const fs::path path = fs::path(parent) / ("rgtp-output-file-test-" + std::to_string(::getpid()));
+    expect_error(OutputFile::create(path, capacity, IfExists::replace), Errc::no_space, "make room");
+    auto file = OutputFile::create(path, capacity, IfExists::replace, Space::as_written);
+    ASSERT_TRUE(file) << file.error().message();
+    ASSERT_TRUE((*file)->write(0, bytes));
+    ASSERT_TRUE((*file)->commit(bytes.size()));
+    EXPECT_EQ(read_file(path), bytes);
+    fs::remove(path);
+  }
+}
+
 TEST(OutputFile, IsWrittenWhereTheFileSystemCannotReserve) {
   TemporaryDirectory dir;
   const bool ran = on_a_thread_refused({{SYS_fallocate, EOPNOTSUPP}}, [&] {

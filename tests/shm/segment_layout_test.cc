@@ -170,6 +170,16 @@ TEST(SegmentLayout, PutsDataOnPagesAndMuchOfItOnHugeOnes) {
   EXPECT_EQ(inline_header(0).layout().object_bytes, 4096U);
 }
 
+TEST(SegmentLayout, SaysWhetherItIsPersistent) {
+  for (const bool persistent : {false, true}) {
+    SegmentHeader header = inline_header(10);
+    header.persistent = persistent;
+    const Object object(header);
+    EXPECT_EQ(object.get<std::uint8_t>(kind_at + 1), persistent ? 1 : 0);
+    EXPECT_EQ(object.parsed().value().persistent, persistent);
+  }
+}
+
 TEST(SegmentLayout, ALongPathThatDoesNotFitIsNotEncoded) {
   Bytes out(path_offset + max_path_bytes);
   const auto encoded = encode_segment_header(file_header(1, longest_path() + "p"), out);
@@ -246,11 +256,13 @@ TEST(SegmentLayout, AnOffsetIsNotTakenEvenWhereTheObjectIsAsLongAsItSays) {
   }
 }
 
-TEST(SegmentLayout, HostileKindsAndFillingAreRefused) {
+TEST(SegmentLayout, HostileKindsFlagsAndFillingAreRefused) {
+  for (const std::uint8_t flags : std::initializer_list<std::uint8_t>{2, 4, 0x80, 0xff})
+    expect_refused<std::uint8_t>(inline_header(10), {{kind_at + 1, flags}});
   expect_refused<std::uint8_t>(inline_header(10), {{kind_at, 0}, {kind_at, 2}, {kind_at, 3}, {kind_at, 255}});
   expect_refused<std::uint8_t>(file_header(10, "/x"), {{kind_at, 0}, {kind_at, 1}, {kind_at, 3}});
   for (const std::size_t zero :
-       {std::size_t{12}, std::size_t{15}, kind_at + 1, kind_at + 7, std::size_t{428}, fixed_bytes - 1})
+       {std::size_t{12}, std::size_t{15}, kind_at + 2, kind_at + 7, std::size_t{428}, fixed_bytes - 1})
     expect_refused<std::uint8_t>(inline_header(10), {{zero, 1}});
   // An inline segment has no file.
   for (std::size_t at = stamp_at; at < stamp_at + 40; at += 8)

@@ -68,6 +68,63 @@ TEST_F(SweepTest, WhatAKilledProcessLeftIsRemovedAndCounted) {
   EXPECT_EQ(clear().segments, 0U);
 }
 
+class PersistentSweep : public SweepTest {
+ protected:
+  // Exposed by a process that is killed then.
+  void leave(SurfaceState state) const {
+    ForkedChild child([&](const ForkedChild::Parent& parent) {
+      const Exposed exposed(ExposedSegment::create(directory_.path(),
+                                                   {.kind = RegionKind::inline_bytes,
+                                                    .persistent = true,
+                                                    .owner = {},
+                                                    .manifest = manifest_,
+                                                    .file = {}},
+                                                   Access::owner())
+                                .value());
+      if (state == SurfaceState::finished) exposed.publish_all(bytes_);
+      EXPECT_TRUE(exposed.segment->link());
+      parent.tell("exposed");
+      parent.wait_to_be_killed();
+    });
+    ASSERT_TRUE(child.read_line());
+    child.kill();
+  }
+  std::uint32_t removed_with(ClearOptions options) const {
+    options.persistent = true;
+    return clear_host(directory_.path(), options).value().segments;
+  }
+};
+
+TEST_F(PersistentSweep, AFinishedOneStaysAndIsOfferedUntilItIsToGo) {
+  leave(SurfaceState::finished);
+  Cleared cleared = clear();
+  EXPECT_EQ(cleared.segments, 0U);
+  EXPECT_EQ(cleared.owners, 1U);
+  const auto opened = open();
+  ASSERT_TRUE(opened) << opened.error().message();
+  EXPECT_EQ(read_all(**opened), bytes_);
+  EXPECT_TRUE(list().at(0).details->persistent);
+  EXPECT_FALSE(list().at(0).details->owner_alive);
+  EXPECT_EQ(removed_with({.name = "another"}), 0U);
+  EXPECT_EQ(removed_with({.older_than = std::chrono::hours(1)}), 0U);
+  EXPECT_EQ(removed_with({.name = manifest_.name, .older_than = std::chrono::seconds(0)}), 1U);
+  EXPECT_TRUE(names().empty());
+  expect_error((*opened)->check_offered(), Errc::withdrawn, "has been removed");
+  EXPECT_TRUE(std::ranges::equal((*opened)->mapped(), bytes_));
+}
+
+TEST_F(PersistentSweep, AllOfThemGoWhereNoneIsNamed) {
+  leave(SurfaceState::finished);
+  EXPECT_EQ(removed_with({}), 1U);
+  EXPECT_TRUE(names().empty());
+}
+
+TEST_F(PersistentSweep, AnUnfinishedOneIsOfNoUseToAnybodyAndGoes) {
+  leave(SurfaceState::growing);
+  EXPECT_EQ(clear().segments, 1U);
+  EXPECT_TRUE(names().empty());
+}
+
 TEST_F(SweepTest, ReadersOfWhatIsRemovedKeepTheirBytes) {
   ForkedChild child([&](const ForkedChild::Parent& parent) {
     const Exposed exposed = expose();

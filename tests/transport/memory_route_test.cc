@@ -95,6 +95,98 @@ TEST_F(MemoryRoute, ACallbackOfAPullThatWasReadyAtOnceStillRunsOnTheLoop) {
   EXPECT_TRUE(future.get());
 }
 
+TEST_F(MemoryRoute, AGrowingSurfaceIsFollowedByTheThreadThatWaitsAlone) {
+  Exposer e = exposer();
+  BlockedLoop blocked;
+  Puller p = puller(blocked.loop());
+  for (const Wait wait : {Wait::block, Wait::spin}) {
+    SurfaceWriter writer = e.begin({.size = bytes_.size()}).value();
+    const std::uint32_t chunk_bytes = writer.manifest().chunk_bytes;
+    Pull pull = p.pull(writer.locator(), {.order = Order::content, .wait = wait});
+    std::thread writing([&] {
+      for (std::uint32_t chunk = 0; chunk < writer.manifest().chunk_count(); ++chunk) {
+        std::this_thread::sleep_for(3ms);
+        const auto part = std::span(bytes_).subspan(std::size_t{chunk} * chunk_bytes);
+        const auto loan = writer.loan(ChunkIndex{chunk}).value();
+        std::ranges::copy(part.first(std::min(part.size(), loan.size())), loan.begin());
+        EXPECT_TRUE(writer.publish(ChunkIndex{chunk}));
+      }
+    });
+    std::vector<std::byte> got;
+    while (auto chunk = pull.next().get().value())
+      got.insert(got.end(), chunk->bytes().begin(), chunk->bytes().end());
+    writing.join();
+    EXPECT_EQ(got, bytes_);
+    EXPECT_EQ(pull.transport(), "shm");
+    (void)std::move(writer).finish();
+  }
+  blocked.release();
+}
+
+TEST_F(MemoryRoute, APullThatWaitsInTheCallingThreadServesGetAlone) {
+  Exposer e = exposer();
+  SurfaceWriter writer = e.begin({.size = bytes_.size()}).value();
+  Puller p = puller();
+  Pull pull = p.pull(writer.locator(), {.wait = Wait::block});
+  bool ran = false;
+  auto next = pull.next();
+  EXPECT_EQ(next.then([&](const auto&) { ran = true; }).error().code, Errc::invalid_argument);
+  EXPECT_EQ(next.get().error().code, Errc::invalid_argument);
+  Task<Errc> task = [](Pull& awaited) -> Task<Errc> {
+    auto view = co_await awaited.complete();
+    co_return view ? Errc::io_error : view.error().code;
+  }(pull);
+  EXPECT_EQ(task.get(), Errc::invalid_argument);
+  EXPECT_FALSE(ran);
+}
+
+TEST_F(MemoryRoute, WhereNothingCameByMemoryAWaitInTheCallingThreadGoesOnByPackets) {
+  Exposer e = exposer();
+  std::optional<SurfaceWriter> writer = e.begin({.size = bytes_.size()}).value();
+  Puller p = puller();
+  Pull pull = p.pull(writer->locator(), {.wait = Wait::block});
+  auto waiting = std::async(std::launch::async, [next = pull.next()]() mutable { return next.get(); });
+  std::this_thread::sleep_for(20ms);
+  writer.reset();
+  const auto got = waiting.get();
+  ASSERT_FALSE(got);
+  EXPECT_EQ(got.error().code, Errc::aborted);
+  EXPECT_NE(got.error().message().find("shm: the exposer gave the surface up"), std::string::npos);
+}
+
+TEST_F(MemoryRoute, APersistentSurfaceThatIsLeftStaysAndOneThatIsDestroyedGoes) {
+  Puller p = puller();
+  for (const bool leave : {true, false}) {
+    std::optional<Exposer> e = exposer();
+    std::optional<Surface> surface = e->expose(Source::bytes(bytes_), {.persistent = true}).get().value();
+    const Locator locator = surface->locator();
+    if (leave) {
+      ASSERT_TRUE(std::move(*surface).leave());
+    }
+    surface.reset();
+    e.reset();
+    Pull pull = p.pull(locator, {.route = Route::only("shm")});
+    const auto view = pull.complete().get();
+    EXPECT_EQ(view.has_value(), leave);
+    if (view) {
+      EXPECT_TRUE(std::ranges::equal(view->bytes(), bytes_));
+    }
+  }
+  EXPECT_EQ(clear_host(directory_.path(), {.persistent = true}).value().segments, 1U);
+}
+
+TEST_F(MemoryRoute, OnlyAFinishedPersistentSurfaceOfARouteByMemoryIsLeft) {
+  Exposer e = exposer();
+  Surface surface = e.expose(Source::bytes(bytes_)).get().value();
+  EXPECT_EQ(std::move(surface).leave().error().code, Errc::invalid_argument);
+  Puller p = puller();
+  EXPECT_TRUE(p.pull(surface.locator()).complete().get()) << "it is exposed as before";
+  const auto refused =
+      e.expose(Source::bytes(bytes_), {.route = Route::only("udp"), .persistent = true}).get();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::no_route);
+}
+
 TEST_F(MemoryRoute, SaysWhyMemoryWasNotTaken) {
   Exposer by_packets = Exposer::open({.transports = {udp_transport()}}).value();
   const Surface surface = by_packets.expose(Source::bytes(bytes_)).get().value();

@@ -82,10 +82,10 @@ class ScriptedTransport : public Transport {
   bool can_reach(const Locator& locator) const override {
     return std::holds_alternative<Locator::Other>(locator.where());
   }
-  Result<std::shared_ptr<Region>> allocate(const Manifest&, const Access&) override {
+  Result<std::shared_ptr<Region>> allocate(const Manifest&, const Offer&) override {
     return fail(Errc::no_space, "this transport exposes nothing");
   }
-  Result<std::unique_ptr<Exposure>> expose(std::shared_ptr<const Store>, const Access&, EventLoop&,
+  Result<std::unique_ptr<Exposure>> expose(std::shared_ptr<const Store>, const Offer&, EventLoop&,
                                            std::shared_ptr<Observer>) override {
     return fail(Errc::no_route, "this transport exposes nothing");
   }

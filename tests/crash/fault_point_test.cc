@@ -1,0 +1,239 @@
+// A process is killed at each step between two of its changes to what others see, one step after the other:
+// making a segment, publishing, finishing, withdrawing, taking a name, sweeping. Whoever is left sees no
+// wrong byte, waits for no longer than is promised, and a clean-up leaves nothing that has no owner.
+//
+// The sources with those steps are compiled into this program once more, with RGTP_FAULT_POINTS.
+#include "core/fault_point.h"
+
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include <rgtp/host.h>
+#include <rgtp/rgtp.h>
+
+#include "support/files.h"
+#include "support/forked_child.h"
+#include "support/pattern.h"
+
+namespace rgtp {
+
+namespace {
+
+// Of this process: steps that are still to pass, and what the one that ends it is called.
+std::atomic<int> steps_left{-1};
+std::atomic<const test::ForkedChild::Parent*> told{nullptr};
+
+}  // namespace
+
+namespace core {
+
+void fault_point(const char* name) {
+  if (steps_left.load() < 0 || steps_left.fetch_sub(1) != 0) return;
+  told.load()->tell(std::string("killed at ") + name);
+  ::kill(::getpid(), SIGKILL);
+}
+
+}  // namespace core
+
+namespace test {
+namespace {
+
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+constexpr std::uint32_t chunk_bytes = 4096;
+// Of what is promised, twice: a second for the owner's death, and a machine that is busy.
+constexpr auto patience = 3s;
+constexpr int most_steps = 500;
+
+class FaultPoints : public testing::Test {
+ protected:
+  // A /dev/shm of its own, where nobody else leaves anything and names are free.
+  void SetUp() override {
+    static const bool has_own = ::unshare(CLONE_NEWNS) == 0 &&
+                                ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+                                ::mount("none", "/dev/shm", "tmpfs", 0, "size=64m,mode=1777") == 0;
+    if (!has_own) GTEST_SKIP() << "this user may not mount a file system";
+  }
+
+  static std::shared_ptr<Transport> shm() { return shm_transport(); }
+  static Exposer open_exposer() { return Exposer::open({.transports = {shm()}}).value(); }
+  static std::vector<std::string> left() { return names_in("/dev/shm"); }
+
+  std::span<const std::byte> part(std::uint32_t chunk) const {
+    const auto rest = std::span(bytes_).subspan(std::size_t{chunk} * chunk_bytes);
+    return rest.first(std::min<std::size_t>(rest.size(), chunk_bytes));
+  }
+
+  // What an exposer does in its life, by each of the ways to end.
+  void live(const ForkedChild::Parent& parent) const {
+    Exposer exposer = open_exposer();
+    std::optional<SurfaceWriter> writer =
+        exposer
+            .begin(
+                {.capacity = 20 * chunk_bytes, .expose = {.chunk_bytes = chunk_bytes, .local_name = "grows"}})
+            .value();
+    parent.tell(writer->locator().reveal());
+    ::usleep(20'000);
+    for (std::uint32_t chunk = 0; chunk < 4; ++chunk) {
+      const auto loan = writer->loan(ChunkIndex{chunk}).value();
+      std::ranges::copy(part(chunk), loan.begin());
+      if (chunk < 3) (void)writer->publish(ChunkIndex{chunk});
+      ::usleep(1000);
+    }
+    std::optional<Surface> grown = std::move(*writer).finish(bytes_.size()).value();
+    std::optional<Surface> whole =
+        exposer.expose(Source::bytes(bytes_), {.chunk_bytes = chunk_bytes, .local_name = "grows"})
+            .get()
+            .value();
+    grown.reset();
+    whole.reset();
+    writer.emplace(exposer.begin({.size = bytes_.size(), .expose = {.chunk_bytes = chunk_bytes}}).value());
+    writer.reset();
+  }
+
+  // "ok", the code's name, or what is wrong.
+  std::string pull(const std::string& locator, Wait wait) const {
+    Puller puller = Puller::open({.transports = {shm()}}).value();
+    Pull pull = puller.pull(Locator::parse(locator).value(), {.order = Order::content, .wait = wait});
+    std::size_t got = 0;
+    while (true) {
+      const auto next = pull.next().get();
+      if (!next) return std::string(to_string(next.error().code));
+      if (!*next) break;
+      const auto bytes = (*next)->bytes();
+      if (got + bytes.size() > bytes_.size() ||
+          std::memcmp(bytes.data(), bytes_.data() + got, bytes.size()) != 0)
+        return "wrong bytes";
+      got += bytes.size();
+    }
+    return got == bytes_.size() ? "ok" : "missing bytes";
+  }
+  static bool is_typed_end(const std::string& end) {
+    return end == "ok" || end == "exposer_gone" || end == "unknown_surface" || end == "aborted" ||
+           end == "withdrawn";
+  }
+
+  // Runs `body` in a process that is killed at each of its steps in turn, until it gets through. `meanwhile`
+  // is given every line that it tells before, `afterwards` what the step is called.
+  void at_each_step(const std::function<void(const ForkedChild::Parent&)>& body,
+                    const std::function<void(const std::string&)>& meanwhile,
+                    const std::function<void(const std::string&)>& afterwards, int least_steps) {
+    for (int step = 0; step < most_steps; ++step) {
+      ForkedChild child([&](const ForkedChild::Parent& parent) {
+        told = &parent;
+        steps_left = step;
+        body(parent);
+        steps_left = -1;
+      });
+      std::string killed_at;
+      while (const auto line = child.read_line()) {
+        if (line->starts_with("killed at "))
+          killed_at = *line + ", step " + std::to_string(step);
+        else
+          meanwhile(*line);
+      }
+      const int ended = child.wait();
+      SCOPED_TRACE(killed_at);
+      ASSERT_EQ(ended, killed_at.empty() ? 0 : -SIGKILL);
+      afterwards(killed_at);
+      if (killed_at.empty()) {
+        EXPECT_GE(step, least_steps);
+        return;
+      }
+    }
+    FAIL() << "it has more steps than " << most_steps;
+  }
+
+  const std::vector<std::byte> bytes_ = pattern(3 * chunk_bytes + 100);
+};
+
+TEST_F(FaultPoints, AnExposerKilledAtAnyStepMisleadsNobodyAndLeavesNothing) {
+  std::vector<std::unique_ptr<ForkedChild>> pullers;
+  at_each_step([&](const ForkedChild::Parent& parent) { live(parent); },
+               [&](const std::string& locator) {
+                 for (const Wait wait : {Wait::loop, Wait::block})
+                   pullers.push_back(std::make_unique<ForkedChild>(
+                       [this, locator, wait](const ForkedChild::Parent& parent) {
+                         parent.tell(pull(locator, wait));
+                       }));
+               },
+               [&](const std::string& /*step*/) {
+                 const auto killed = Clock::now();
+                 for (const auto& puller : pullers) {
+                   const auto end = puller->read_line(patience + 2s);
+                   ASSERT_TRUE(end) << "a pull did not end";
+                   EXPECT_LT(Clock::now() - killed, patience);
+                   EXPECT_TRUE(is_typed_end(*end)) << *end;
+                   EXPECT_EQ(puller->wait(), 0);
+                 }
+                 pullers.clear();
+                 const auto cleared = clear_host();
+                 ASSERT_TRUE(cleared) << cleared.error().message();
+                 EXPECT_TRUE(cleared->problems.empty()) << cleared->problems.front();
+                 EXPECT_TRUE(left().empty()) << left().front();
+               },
+               60);
+}
+
+TEST_F(FaultPoints, ASweepKilledAtAnyStepHarmsNothingAliveAndTheNextOneFinishesIt) {
+  ForkedChild alive([&](const ForkedChild::Parent& parent) {
+    Exposer exposer = open_exposer();
+    const auto surface =
+        exposer.expose(Source::bytes(bytes_), {.chunk_bytes = chunk_bytes, .local_name = "alive"})
+            .get()
+            .value();
+    parent.tell("exposed");
+    parent.wait_to_be_killed();
+  });
+  ASSERT_TRUE(alive.read_line());
+  const auto kept = left();
+  at_each_step(
+      [&](const ForkedChild::Parent& parent) {
+        // What a dead one leaves, as a child of this one.
+        ForkedChild dead([&](const ForkedChild::Parent& its_parent) {
+          steps_left = -1;
+          Exposer exposer = open_exposer();
+          std::vector<Surface> surfaces;
+          for (const char* const name : {"one", "two"})
+            surfaces.push_back(exposer.expose(Source::bytes(bytes_), {.local_name = name}).get().value());
+          its_parent.tell("exposed");
+          its_parent.wait_to_be_killed();
+        });
+        if (!dead.read_line()) return;
+        dead.kill();
+        parent.tell("left");
+        (void)clear_host();
+      },
+      [](const std::string& /*line*/) {},
+      [&](const std::string& /*step*/) {
+        const auto cleared = clear_host();
+        ASSERT_TRUE(cleared) << cleared.error().message();
+        EXPECT_TRUE(cleared->problems.empty()) << cleared->problems.front();
+        EXPECT_EQ(left(), kept);
+        EXPECT_EQ(names_in("/dev/shm/rgtp-" + std::to_string(::geteuid())),
+                  (std::vector<std::string>{".lock", "alive"}));
+        ForkedChild puller(
+            [&](const ForkedChild::Parent& parent) { parent.tell(pull("rgtp://local/alive", Wait::loop)); });
+        EXPECT_EQ(puller.read_line(), "ok");
+        EXPECT_EQ(puller.wait(), 0);
+      },
+      6);
+  alive.kill();
+  EXPECT_TRUE(clear_host());
+  EXPECT_TRUE(left().empty());
+}
+
+}  // namespace
+}  // namespace test
+}  // namespace rgtp
