@@ -1,5 +1,7 @@
 #include "cli/exit_code.h"
 
+#include <csignal>
+
 #include <fmt/format.h>
 
 #include "cli/console.h"
@@ -37,6 +39,10 @@ ExitCode exit_code_for(Errc code) {
     case Errc::would_deadlock: break;
   }
   return ExitCode::failure;
+}
+
+ExitCode exit_code_for(int signal) {
+  return signal == SIGTERM ? ExitCode::terminated : ExitCode::interrupted;
 }
 
 ExitCode report(const Error& error) {

@@ -24,6 +24,8 @@ enum class ExitCode : int {
 };
 
 ExitCode exit_code_for(Errc code);
+// Of SIGINT or SIGTERM, where it ended what was to be done.
+ExitCode exit_code_for(int signal);
 
 // Prints "rgtp: MESSAGE" to stderr and returns the code for it.
 ExitCode report(const Error& error);

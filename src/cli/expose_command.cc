@@ -1,4 +1,7 @@
+#include <algorithm>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -7,6 +10,7 @@
 
 #include <rgtp/rgtp.h>
 
+#include "cli/advertiser.h"
 #include "cli/commands.h"
 #include "cli/console.h"
 #include "cli/routes.h"
@@ -20,6 +24,11 @@ struct ExposeArguments {
   std::vector<std::string> files;
   std::string route = "auto";
   std::string local_name;
+  bool persistent = false;
+  std::string group;  // empty where no group is told
+  bool advertises_ids = false;
+  std::optional<std::uint64_t> size;  // of what comes on stdin
+  std::uint64_t capacity = std::uint64_t{64} << 30;
   UdpOptions udp;
   bool verbose = false;
 };
@@ -31,55 +40,170 @@ void print_stats(const Surface& surface) {
                   stats.request_overflows));
 }
 
-ExitCode run_expose(const ExposeArguments& arguments, Signals& signals) {
-  UdpOptions udp = arguments.udp;
-  udp.log = log_to_stderr(arguments.verbose ? Verbosity::verbose : Verbosity::normal);
-  auto exposer =
-      Exposer::open({.transports = transports_for(arguments.route, {.log = udp.log}, udp), .log = udp.log});
-  if (!exposer) return report(exposer.error());
-  StdoutWriter output(signals);
-  std::vector<Surface> surfaces;
-  for (const std::string& file : arguments.files) {
-    auto surface =
-        signals.wait_for(exposer->expose(Source::file(file), {.local_name = arguments.local_name}));
+// One run of `rgtp expose`.
+class ExposeRun {
+ public:
+  ExposeRun(const ExposeArguments& arguments, Signals& signals)
+      : arguments_(arguments), signals_(signals), output_(signals) {}
+
+  ExitCode run() {
+    UdpOptions udp = arguments_.udp;
+    udp.log = log_to_stderr(arguments_.verbose ? Verbosity::verbose : Verbosity::normal);
+    auto exposer = Exposer::open(
+        {.transports = transports_for(arguments_.route, {.log = udp.log}, udp), .log = udp.log});
+    if (!exposer) return report(exposer.error());
+    if (!arguments_.group.empty()) {
+      auto sender = GroupSender::open(arguments_.group, udp.bind);
+      if (!sender) return report(sender.error());
+      advertiser_.emplace(std::move(*sender),
+                          arguments_.advertises_ids ? AdvertiseIds::yes : AdvertiseIds::no);
+    }
+    for (const std::string& file : arguments_.files) {
+      const auto failed = file == "-" ? expose_stdin(*exposer) : expose_file(*exposer, file);
+      if (failed) return *failed;
+    }
+    if (arguments_.persistent) return leave();
+    signals_.wait(tick());
+    if (arguments_.verbose)
+      for (const Surface& surface : surfaces_) print_stats(surface);
+    return ExitCode::ok;
+  }
+
+ private:
+  // They need no process any more.
+  ExitCode leave() {
+    for (Surface& surface : surfaces_)
+      if (auto left = std::move(surface).leave(); !left) return report(left.error());
+    return ExitCode::ok;
+  }
+
+  // How the run ends, where it ends here.
+  using End = std::optional<ExitCode>;
+
+  End expose_file(Exposer& exposer, const std::string& file) {
+    auto surface = signals_.wait_for(exposer.expose(Source::file(file), options()));
     if (!surface) return ExitCode::ok;  // told to end before it was all tagged
     if (!*surface) return report(surface->error());
-    // Locators alone on stdout, one a line, at once: a script reads them while this goes on. What nobody can
-    // find need not be served.
-    const std::string line = (*surface)->locator().reveal() + '\n';
-    const auto written = output.write(std::as_bytes(std::span(line)));
+    surfaces_.push_back(std::move(**surface));
+    return offer(surfaces_.back().locator(), surfaces_.back().manifest());
+  }
+
+  // Written in place while it is read: what is there can be pulled.
+  End expose_stdin(Exposer& exposer) {
+    WriterOptions writing{.size = arguments_.size, .expose = options()};
+    if (!writing.size) writing.capacity = arguments_.capacity;
+    auto writer = exposer.begin(std::move(writing));
+    if (!writer) return report(writer.error());
+    if (auto end = offer(writer->locator(), writer->manifest())) return end;
+    std::uint64_t size = 0;
+    const std::uint64_t most = arguments_.size.value_or(arguments_.capacity);
+    const std::uint32_t chunk_bytes = writer->manifest().chunk_bytes;
+    while (size < most) {
+      const ChunkIndex chunk{static_cast<std::uint32_t>(size / chunk_bytes)};
+      const auto loan = writer->loan(chunk);
+      if (!loan) return report(loan.error());
+      const std::uint64_t begun = size % chunk_bytes;
+      const auto got =
+          read_some(signals_, loan->subspan(begun, std::min(loan->size() - begun, most - size)), tick());
+      if (!got) return exit_code_for(signals_.arrived());
+      if (!*got) return report(got->error());
+      if (**got == 0) break;
+      size += **got;
+      if (size % chunk_bytes != 0 && size != arguments_.size) continue;
+      if (auto published = writer->publish(chunk); !published) return report(published.error());
+    }
+    return finish(std::move(*writer), size, most);
+  }
+
+  End finish(SurfaceWriter writer, std::uint64_t size, std::uint64_t most) {
+    std::byte more{};
+    const auto rest =
+        size == most ? read_some(signals_, {&more, 1}, tick()) : std::optional<Result<std::size_t>>(0);
+    if (!rest) return exit_code_for(signals_.arrived());
+    if (!*rest) return report(rest->error());
+    if (**rest > 0)
+      return report({Errc::too_large, fmt::format("stdin holds more than {} bytes: give a larger {}", most,
+                                                  arguments_.size ? "--size, or none" : "--capacity")});
+    if (arguments_.size && size < most)
+      return report({Errc::invalid_argument,
+                     fmt::format("stdin ended after {} of the {} bytes of --size", size, most)});
+    auto surface = arguments_.size ? std::move(writer).finish() : std::move(writer).finish(size);
+    if (!surface) return report(surface.error());
+    surfaces_.push_back(std::move(*surface));
+    if (advertiser_) advertiser_->set_size(surfaces_.back().locator(), size);
+    return std::nullopt;
+  }
+
+  // What is done while something is waited for.
+  std::function<void()> tick() {
+    return advertiser_ ? [this] { advertiser_->tick(); } : std::function<void()>();
+  }
+
+  ExposeOptions options() const {
+    return {.persistent = arguments_.persistent, .local_name = arguments_.local_name};
+  }
+
+  // Locators alone on stdout, one a line, at once: a script reads them while this goes on. What nobody can
+  // find need not be served.
+  End offer(const Locator& locator, const Manifest& manifest) {
+    if (advertiser_) advertiser_->add(locator, manifest);
+    const std::string line = locator.reveal() + '\n';
+    const auto written = output_.write(std::as_bytes(std::span(line)));
     if (!written) return ExitCode::ok;
     if (!*written) return report(written->error());
-    surfaces.push_back(std::move(**surface));
+    return std::nullopt;
   }
-  signals.wait();
-  if (arguments.verbose)
-    for (const Surface& surface : surfaces) print_stats(surface);
-  return ExitCode::ok;
-}
+
+  const ExposeArguments& arguments_;
+  Signals& signals_;
+  StdoutWriter output_;
+  std::vector<Surface> surfaces_;
+  std::optional<Advertiser> advertiser_;
+};
 
 }  // namespace
 
 void add_expose_command(CLI::App& app, Run& chosen) {
   auto arguments = std::make_shared<ExposeArguments>();
   CLI::App* command = app.add_subcommand("expose", "Offer files; prints a locator for each");
-  command->add_option("FILE", arguments->files, "what to offer")->required();
-  command
-      ->add_option("--bind", arguments->udp.bind,
-                   "ADDRESS:PORT or [IPV6]:PORT to listen on;\n0.0.0.0:0 for every interface")
+  command->add_option("FILE", arguments->files, "what to offer; - for stdin, while it is read")->required();
+  auto* const size =
+      command->add_option("--size", arguments->size, "bytes that will come on stdin, such as 4GB")
+          ->transform(CLI::AsSizeValue(false))
+          ->option_text("SIZE");
+  command->add_option("--capacity", arguments->capacity, "the most that may come, where nobody knows")
+      ->transform(CLI::AsSizeValue(false))
+      ->check(CLI::PositiveNumber)
+      ->option_text("SIZE [64GB]")
+      ->excludes(size);
+  command->add_option("--bind", arguments->udp.bind, "ADDRESS:PORT to listen on; 0.0.0.0:0 for all")
       ->capture_default_str();
   command->add_option("--advertise", arguments->udp.advertise, "host to name in locators");
   add_packet_options(*command, arguments->udp, "send");
   add_route_option(*command, arguments->route);
-  command->add_option("--local", arguments->local_name,
-                      "name under which this user's processes on this\n"
-                      "host find the file, as rgtp://local/NAME");
+  command->add_option("--local", arguments->local_name, "also found on this host as rgtp://local/NAME")
+      ->option_text("NAME");
+  command
+      ->add_option("--advertise-group", arguments->group, "tell a multicast group, for `rgtp ls --network`")
+      ->expected(0, 1)
+      ->default_str(default_group)
+      ->option_text("[GROUP]");
+  command->add_flag("--advertise-ids", arguments->advertises_ids, "and ids: whoever hears them can pull");
+  command->add_flag("--persistent", arguments->persistent, "leave it in this host's memory, and end");
   command->add_flag("--verbose", arguments->verbose, "say more on stderr");
   command->footer("Ends by SIGINT or SIGTERM. Example: rgtp expose model.bin --bind 0.0.0.0:9000");
-  command->callback([&chosen, arguments] {
+  command->callback([&chosen, arguments, command] {
+    const bool reads_stdin = std::ranges::count(arguments->files, "-") > 0;
+    for (const char* const option : {"--size", "--capacity"})
+      if (command->count(option) > 0 && !reads_stdin)
+        throw CLI::ValidationError(option, "it is said of stdin, which - stands for: a file has its own");
     if (!arguments->local_name.empty() && arguments->files.size() > 1)
       throw CLI::ValidationError("--local", "one name, one file: expose several by several commands");
-    chosen = [arguments](Signals& signals) { return run_expose(*arguments, signals); };
+    if (arguments->advertises_ids && arguments->group.empty())
+      throw CLI::ValidationError("--advertise-ids", "it says more to the group of --advertise-group");
+    if (std::ranges::count(arguments->files, "-") > 1)
+      throw CLI::ValidationError("FILE", "stdin can be read once");
+    chosen = [arguments](Signals& signals) { return ExposeRun(*arguments, signals).run(); };
   });
 }
 

@@ -1,11 +1,15 @@
 // `rgtp ls` and `rgtp gc`: what is in this host's shared memory.
 #include <algorithm>
+#include <chrono>
+#include <map>
 #include <memory>
+#include <set>
 #include <span>
 #include <vector>
 
 #include <fmt/format.h>
 
+#include <rgtp/group.h>
 #include <rgtp/host.h>
 
 #include "cli/commands.h"
@@ -22,7 +26,7 @@ namespace {
 std::string state_of(const HostSurface::Details& details) {
   switch (details.state) {
     case SurfaceState::growing: return "growing";
-    case SurfaceState::finished: return "finished";
+    case SurfaceState::finished: return details.persistent ? "finished, persistent" : "finished";
     case SurfaceState::aborted: return "aborted";
     case SurfaceState::withdrawn: return "withdrawn";
   }
@@ -50,6 +54,16 @@ Line line_of(const HostSurface& surface, bool with_ids) {
   return line;
 }
 
+Line network_line_of(const Advertisement& surface) {
+  // Whoever sends it writes what it likes.
+  const std::string host = clean_output_name(surface.host);
+  const bool is_v6 = host.find(':') != std::string::npos;
+  return {is_v6 ? fmt::format("[{}]:{}", host, surface.port) : fmt::format("{}:{}", host, surface.port),
+          surface.name.empty() ? "-" : clean_output_name(surface.name),
+          (surface.size_known ? "" : "up to ") + human_bytes(static_cast<double>(surface.size)),
+          surface.id ? surface.id->to_hex() : "-"};
+}
+
 std::string table_of(const std::vector<Line>& lines) {
   std::vector<std::size_t> widths;
   for (const Line& line : lines)
@@ -68,12 +82,7 @@ std::string table_of(const std::vector<Line>& lines) {
   return text;
 }
 
-ExitCode run_ls(bool with_ids, Signals& signals) {
-  const auto surfaces = list_host_surfaces();
-  if (!surfaces) return report(surfaces.error());
-  std::vector<Line> lines = {{"USER", "NAME", "SIZE", "CHUNKS", "STATE", "OWNER", "ROUTE"}};
-  if (with_ids) lines.front().emplace_back("ID");
-  for (const HostSurface& surface : *surfaces) lines.push_back(line_of(surface, with_ids));
+ExitCode print(const std::vector<Line>& lines, Signals& signals) {
   const std::string text = table_of(lines);
   StdoutWriter output(signals);
   const auto written = output.write(std::as_bytes(std::span(text)));
@@ -81,8 +90,36 @@ ExitCode run_ls(bool with_ids, Signals& signals) {
   return ExitCode::ok;
 }
 
-ExitCode run_gc() {
-  const auto cleared = clear_host();
+ExitCode run_ls(bool with_ids, Signals& signals) {
+  const auto surfaces = list_host_surfaces();
+  if (!surfaces) return report(surfaces.error());
+  std::vector<Line> lines = {{"USER", "NAME", "SIZE", "CHUNKS", "STATE", "OWNER", "ROUTE"}};
+  if (with_ids) lines.front().emplace_back("ID");
+  for (const HostSurface& surface : *surfaces) lines.push_back(line_of(surface, with_ids));
+  return print(lines, signals);
+}
+
+// Heard from several exposers, or again and again, each is one line. Anybody can send to a group: no more are
+// kept than somebody would read.
+constexpr std::size_t most_heard = 10'000;
+constexpr std::chrono::seconds listening_time(3);
+constexpr std::chrono::milliseconds look_interval(50);
+
+ExitCode run_ls_network(const std::string& group, Signals& signals) {
+  auto receiver = GroupReceiver::open(group);
+  if (!receiver) return report(receiver.error());
+  const auto end = std::chrono::steady_clock::now() + listening_time;
+  std::set<Line> heard;
+  while (std::chrono::steady_clock::now() < end && !signals.arrive_within(look_interval))
+    while (auto surface = receiver->receive())
+      if (heard.size() < most_heard) heard.insert(network_line_of(*surface));
+  std::vector<Line> lines = {{"ADDRESS", "NAME", "SIZE", "ID"}};
+  lines.insert(lines.end(), heard.begin(), heard.end());
+  return print(lines, signals);
+}
+
+ExitCode run_gc(const ClearOptions& options) {
+  const auto cleared = clear_host("/dev/shm", options);
   if (!cleared) return report(cleared.error());
   say(fmt::format("removed {} surfaces ({}), {} names and {} lock files of processes that have ended\n",
                   cleared->segments, human_bytes(static_cast<double>(cleared->bytes)), cleared->names,
@@ -97,11 +134,37 @@ void add_host_commands(CLI::App& app, Run& chosen) {
   CLI::App* ls = app.add_subcommand("ls", "List surfaces in this host's shared memory");
   auto with_ids = std::make_shared<bool>(false);
   ls->add_flag("--ids", *with_ids, "print ids too: whoever sees one can pull");
-  ls->callback(
-      [&chosen, with_ids] { chosen = [with_ids](Signals& signals) { return run_ls(*with_ids, signals); }; });
+  auto group = std::make_shared<std::string>();
+  ls->add_option(
+        "--network", *group,
+        "surfaces on the network instead, whose exposers tell a\nmulticast group of them: listens for 3 s")
+      ->expected(0, 1)
+      ->default_str(default_group)
+      ->option_text(fmt::format("[ADDRESS:PORT]"));
+  ls->callback([&chosen, ls, with_ids, group] {
+    const bool network = ls->count("--network") > 0;
+    chosen = [network, with_ids, group](Signals& signals) {
+      return network ? run_ls_network(*group, signals) : run_ls(*with_ids, signals);
+    };
+  });
   CLI::App* gc = app.add_subcommand("gc", "Remove what dead exposers left in shared memory");
+  auto options = std::make_shared<ClearOptions>();
+  gc->add_option("--persistent", options->name,
+                 "persistent surfaces too, which stay otherwise: all, or\nthose of a name")
+      ->expected(0, 1)
+      ->option_text("[NAME]");
+  static const std::map<std::string, std::int64_t> units = {{"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86'400}};
+  auto age = std::make_shared<std::int64_t>(0);
+  gc->add_option("--older", *age, "of those, what was exposed so long ago, such as 30m or 7d")
+      ->transform(CLI::AsNumberWithUnit(units, CLI::AsNumberWithUnit::UNIT_REQUIRED, "TIME"))
+      ->option_text("TIME")
+      ->needs("--persistent");
   gc->footer("This user's; for root everybody's. What is alive is never touched.");
-  gc->callback([&chosen] { chosen = [](Signals&) { return run_gc(); }; });
+  gc->callback([&chosen, gc, options, age] {
+    options->persistent = gc->count("--persistent") > 0;
+    if (gc->count("--older") > 0) options->older_than = std::chrono::seconds(*age);
+    chosen = [options](Signals&) { return run_gc(*options); };
+  });
 }
 
 }  // namespace rgtp::cli

@@ -1,5 +1,4 @@
 #include <cmath>
-#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <map>
@@ -20,9 +19,6 @@ namespace rgtp::cli {
 
 namespace {
 
-// What is held for a reader of stdout that is slower than the network.
-constexpr std::uint64_t stdout_window_bytes = 16 * 1024 * 1024;
-
 // What Locator::parse() takes.
 constexpr std::size_t longest_locator_bytes = 4096;
 
@@ -35,10 +31,6 @@ struct PullArguments {
   UdpOptions udp;
   bool verbose = false;
 };
-
-ExitCode interrupted(const Signals& signals) {
-  return signals.arrived() == SIGTERM ? ExitCode::terminated : ExitCode::interrupted;
-}
 
 // The locator as an argument, or the first line of stdin, so that it need not stand where others can see it.
 // Nothing where a signal came first.
@@ -86,7 +78,7 @@ class PullRun {
 
   ExitCode run() {
     const auto locator = read_locator(arguments_.locator, signals_);
-    if (!locator) return interrupted(signals_);
+    if (!locator) return exit_code_for(signals_.arrived());
     if (!*locator) return report(locator->error());
     const Log log = log_to_stderr(arguments_.verbose ? Verbosity::verbose : Verbosity::normal);
     const auto timeout =
@@ -111,17 +103,17 @@ class PullRun {
 
  private:
   ExitCode pull_to_stdout(Puller& puller, const Locator& locator) {
-    const PullOptions options{
-        .order = Order::content, .window_bytes = stdout_window_bytes, .verify = Verify::always};
+    // A reader of stdout that is slower than the network is waited for: the window is the default one.
+    const PullOptions options{.order = Order::content, .verify = Verify::always};
     Pull pull = puller.pull(locator, options);
     StdoutWriter output(signals_);
     while (true) {
       auto chunk = signals_.wait_for(pull.next());
-      if (!chunk) return interrupted(signals_);
+      if (!chunk) return exit_code_for(signals_.arrived());
       if (!*chunk) return report(chunk->error());
       if (!**chunk) break;
       const auto written = output.write((**chunk)->bytes());
-      if (!written) return interrupted(signals_);
+      if (!written) return exit_code_for(signals_.arrived());
       if (!*written) return report(written->error());
     }
     if (arguments_.verbose) print_stats(pull);
@@ -137,7 +129,7 @@ class PullRun {
       if (const auto manifest = pull.manifest()) bar.draw(pull.stats().bytes, manifest->size);
     });
     bar.clear();
-    if (!view) return interrupted(signals_);
+    if (!view) return exit_code_for(signals_.arrived());
     if (!*view) return report(view->error());
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
     const auto size = static_cast<double>((*view)->size());
@@ -151,7 +143,7 @@ class PullRun {
     // The manifest alone says the name.
     Pull look = puller.pull(locator, {.range = {0, 0}});
     auto seen = signals_.wait_for(look.complete());
-    if (!seen) return interrupted(signals_);
+    if (!seen) return exit_code_for(signals_.arrived());
     if (!*seen) return report(seen->error());
     return pull_to_file(puller, locator, clean_output_name(look.manifest()->name), IfExists::refuse);
   }

@@ -36,11 +36,22 @@ Signals::Signals() {
 
 Signals::~Signals() { close(descriptor_); }
 
-int Signals::wait() {
+int Signals::wait(const std::function<void()>& tick) {
+  if (tick) {
+    wait_until_ready(-1, 0, tick);
+    return arrived_;
+  }
   signalfd_siginfo info{};
   while (read(descriptor_, &info, sizeof info) < 0 && errno == EINTR) {
   }
   return arrived_ = static_cast<int>(info.ssi_signo);
+}
+
+bool Signals::arrive_within(std::chrono::milliseconds time) {
+  pollfd polled{descriptor_, POLLIN, 0};
+  if (poll(&polled, 1, static_cast<int>(time.count())) <= 0) return false;
+  wait();
+  return true;
 }
 
 bool Signals::wait_until_ready(int descriptor, short events, const std::function<void()>& tick) {

@@ -1,6 +1,7 @@
 // SIGINT and SIGTERM as something to wait for beside a Pending or a descriptor.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -17,8 +18,11 @@ class Signals {
   Signals(const Signals&) = delete;
   Signals& operator=(const Signals&) = delete;
 
-  // Blocks until one arrives and returns its number.
-  int wait();
+  // Blocks until one arrives and returns its number. Calls `tick`, where there is one, about ten times a
+  // second meanwhile.
+  int wait(const std::function<void()>& tick = {});
+  // Whether one arrives in this time, which passes otherwise.
+  bool arrive_within(std::chrono::milliseconds time);
   // Blocks until poll() has one of `events`, or an error, to say of the descriptor. False where a signal came
   // first, even where the descriptor is ready too: one that always is would hide it. Calls `tick`, where
   // there is one, about ten times a second meanwhile.

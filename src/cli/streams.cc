@@ -38,15 +38,25 @@ void reserve_standard_descriptors() {
 std::optional<Result<std::string>> read_line(Signals& signals, std::size_t most) {
   std::string line;
   while (line.size() < most) {
-    if (!signals.wait_until_ready(STDIN_FILENO, POLLIN)) return std::nullopt;
     char c = 0;
-    const ssize_t got = read(STDIN_FILENO, &c, 1);
-    if (got < 0 && is_worth_another_try(errno)) continue;
-    if (got < 0) return fail(Errc::io_error, fmt::format("cannot read from stdin: {}", std::strerror(errno)));
-    if (got == 0 || c == '\n') break;
+    const auto got = read_some(signals, std::as_writable_bytes(std::span(&c, 1)));
+    if (!got) return std::nullopt;
+    if (!*got) return fail(got->error());
+    if (**got == 0 || c == '\n') break;
     line += c;
   }
   return line;
+}
+
+std::optional<Result<std::size_t>> read_some(Signals& signals, std::span<std::byte> out,
+                                             const std::function<void()>& tick) {
+  while (true) {
+    if (!signals.wait_until_ready(STDIN_FILENO, POLLIN, tick)) return std::nullopt;
+    const ssize_t got = read(STDIN_FILENO, out.data(), out.size());
+    if (got >= 0) return static_cast<std::size_t>(got);
+    if (!is_worth_another_try(errno))
+      return fail(Errc::io_error, fmt::format("cannot read from stdin: {}", std::strerror(errno)));
+  }
 }
 
 // poll() promises room for PIPE_BUF bytes: a longer write may block, with signals blocked. Set on stdout

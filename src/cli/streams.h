@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -19,6 +20,11 @@ void reserve_standard_descriptors();
 // The first line of stdin without its end, or nothing where a signal came first. It is read up to its end and
 // not beyond: the rest is for whoever shares stdin. Of a longer one the first `most` bytes.
 std::optional<Result<std::string>> read_line(Signals& signals, std::size_t most);
+
+// Bytes of stdin as they come, at most out.size(); 0 at its end. Nothing where a signal came first.
+// Calls `tick` while it waits, as Signals does.
+std::optional<Result<std::size_t>> read_some(Signals& signals, std::span<std::byte> out,
+                                             const std::function<void()>& tick = {});
 
 class StdoutWriter {
  public:

@@ -4,6 +4,7 @@
 #include <string>
 
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 #include "cli/command_fixture.h"
 #include "support/ipv6.h"
@@ -13,6 +14,7 @@ namespace {
 
 using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 class Expose : public CommandTest {
@@ -137,6 +139,24 @@ TEST_F(Expose, NamesTheHostThatIsAdvertised) {
   const auto exposed = expose({"in", "--bind", "0.0.0.0:0", "--advertise", "localhost"});
   EXPECT_THAT(exposed.locator, StartsWith("rgtp://localhost:"));
   expect_pull(exposed.locator);
+}
+
+TEST_F(Expose, TellsAGroupWhatThereIsAndItsIdsWhereItIsTold) {
+  write_file("a", 1'500'000);
+  const std::string group = "239.255.71.85:" + std::to_string(20'000 + getpid() % 20'000);
+  const auto plain = expose({"a", "--advertise-group", group});
+  const std::string port = plain.locator.substr(8, plain.locator.rfind('/') - 8);
+  const std::string id = plain.locator.substr(plain.locator.rfind('/') + 1);
+  auto listed = run({"ls", "--network", group});
+  EXPECT_EQ(listed.code, exit_code::ok) << listed.errors;
+  EXPECT_THAT(listed.output, HasSubstr(port));
+  EXPECT_THAT(listed.output, HasSubstr("  a  "));
+  EXPECT_THAT(listed.output, Not(HasSubstr(id)));
+  const auto open = expose({"a", "--advertise-group", group, "--advertise-ids"});
+  listed = run({"ls", "--network", group});
+  EXPECT_THAT(listed.output, HasSubstr(open.locator.substr(open.locator.rfind('/') + 1)));
+  EXPECT_THAT(listed.output, Not(HasSubstr(id)));
+  expect_failure(exit_code::usage, "is no multicast group", {"ls", "--network", "127.0.0.1:9"});
 }
 
 TEST_F(Expose, SendsNoPacketAboveItsMtu) {

@@ -167,6 +167,24 @@ TEST_F(MemoryCommand, WhatAKilledExposerLeftIsListedAsDeadNotPulledAndRemovedByG
   EXPECT_THAT(shared_names(), IsEmpty());
 }
 
+TEST_F(MemoryCommand, APersistentSurfaceStaysBehindItsProcessUntilGcIsToRemoveIt) {
+  const auto left = run({"expose", "in", "--persistent", "--local", "kept"});
+  ASSERT_EQ(left.code, exit_code::ok) << left.errors;
+  const std::string locator = left.output.substr(0, left.output.find('\n'));
+  for (const Arguments& gc : {Arguments{"gc"}, Arguments{"gc", "--persistent", "another"},
+                              Arguments{"gc", "--persistent", "in", "--older", "1h"}}) {
+    EXPECT_EQ(run(gc).code, exit_code::ok);
+    expect_pulled(pull(locator), "shm");
+    expect_pulled(pull("rgtp://local/kept"), "shm");
+  }
+  EXPECT_THAT(run({"ls"}).output, HasSubstr("finished, persistent  dead"));
+  EXPECT_THAT(run({"gc", "--persistent", "in"}).errors, HasSubstr("removed 1 surfaces"));
+  EXPECT_THAT(shared_names(), IsEmpty());
+  EXPECT_EQ(pull(locator, {"--route", "shm"}).code, exit_code::no_surface);
+  EXPECT_EQ(pull("rgtp://local/kept").code, exit_code::no_surface);
+  EXPECT_EQ(run({"gc", "--older", "1h"}).code, exit_code::usage);
+}
+
 TEST_F(MemoryCommand, AHostsSharedMemoryThatIsNotSharedMeansPackets) {
   const auto exposed = expose({"in"});
   const Ended ended = pull(exposed.locator, {}, {.prepare = [] { return mount_own_shm(); }});

@@ -134,10 +134,22 @@ await_sent() {
 # make_file NAME MIB: random bytes in scratch.
 make_file() { head -c $(($2 * 1048576)) /dev/urandom >"$scratch/$1"; }
 
-# start_exposer NAMESPACE ADDRESS FILE: on port 9000; the locator goes into $locator, its pid into $exposer.
+# make_pipe: what is written to descriptor 9 from now on comes out of $scratch/pipe.
+make_pipe() {
+  rm -f "$scratch/pipe"
+  mkfifo "$scratch/pipe"
+  exec 9<>"$scratch/pipe"
+}
+end_pipe() { exec 9>&-; }
+
+# start_exposer NAMESPACE ADDRESS FILE [OPTION...]: on port 9000; the locator goes into $locator, its pid into $exposer.
+# FILE may be -, for what make_pipe made.
 start_exposer() {
   : >"$scratch/locator"
-  in_namespace "$1" "$command" expose "$scratch/$3" --route udp --bind "$2:9000" >"$scratch/locator" &
+  local file=$scratch/$3 input=/dev/null
+  if [ "$3" = - ]; then file=- input=$scratch/pipe; fi
+  in_namespace "$1" "$command" expose "$file" --route udp --bind "$2:9000" "${@:4}" \
+    <"$input" 9>&- >"$scratch/locator" &
   exposer=$!
   started+=("$exposer")
   local tries

@@ -2,7 +2,8 @@
 //
 //     many_pullers LOCATOR PULLERS FILE
 //
-// Prints how many were under way at the same time, and fails unless each of them got the bytes of FILE.
+// Prints how many are under way at the same time as soon as all are, and fails unless each of them gets the
+// bytes of FILE.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
@@ -61,7 +62,6 @@ class Crowd {
   }
   std::future<void> done() { return done_.get_future(); }
 
-  std::size_t together() const { return together_; }
   std::size_t failed() const { return failed_; }
   void end() { ones_.clear(); }
 
@@ -92,6 +92,7 @@ class Crowd {
   }
   void go_on_once_all_wait() {
     if (together_ < ones_.size() - failed_ || std::exchange(gone_on_, true)) return;
+    std::cout << together_ << " of " << ones_.size() << " pulls at once" << std::endl;
     for (One& one : ones_)
       if (one.bytes > 0) take_next(one);
   }
@@ -134,7 +135,6 @@ Result<void> run(const std::string& text, std::size_t count, std::string expecte
   done.wait();
   // The handles' destructors wait for the callback that told so.
   crowd.end();
-  std::cout << crowd.together() << " of " << count << " pulls at once\n";
   if (crowd.failed() > 0) return fail(rgtp::Errc::io_error, std::to_string(crowd.failed()) + " pulls failed");
   return {};
 }
