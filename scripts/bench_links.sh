@@ -8,11 +8,11 @@
 #   pulls       2 and 8 pulls against one another                disorder    reordering and jitter
 #   overhead    IP bytes sent for the bytes pulled               delay       added to an idle path at full rate
 #   fanout      64 pullers of one surface                        bulk        1 GiB by veth and loopback, CPU
-#   small       surfaces of 1 KiB a second, by loopback
+#   small       surfaces of 1 KiB a second, by loopback          growth      of a chunk that is written meanwhile
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-all_rows=(goodput first_byte tail share pulls disorder overhead delay fanout bulk small)
+all_rows=(goodput first_byte tail share pulls disorder overhead delay fanout bulk small growth)
 quick=
 rows=()
 for argument in "$@"; do

@@ -34,7 +34,7 @@ begin() {
   [ -e /dev/net/tun ] || fail "no /dev/net/tun here"
   scripts/deps.sh
   cmake --preset release >/dev/null
-  cmake --build --preset release --target rgtp_command link_emulator pull_meter small_pulls \
+  cmake --build --preset release --target rgtp_command link_emulator pull_meter small_pulls growth_bench \
     echo_probe memory_exposer tcp_copy udp_pump | tail -n 1
   trap cleanup EXIT
   trap 'exit 130' INT
