@@ -26,22 +26,25 @@ bool Subscriptions::renew(TimePoint now, const Peer& peer, const std::shared_ptr
   entry.interval = std::max(min_interval, rtt / 4);
   entry.told_at = now;
   entry.expires = now + lifetime;
+  idle_.emplace(next.store.get(), key);
   return true;
 }
 
 void Subscriptions::on_growth(const Store* store) {
-  for (auto entry = entries_.begin(); entry != entries_.end(); ++entry)
-    if (entry->second.news.announcement.store.get() == store && !entry->second.due)
-      schedule(entry, entry->second.told_at + entry->second.interval);
+  for (auto idle = idle_.lower_bound({store, Key{}}); idle != idle_.end() && idle->first == store;) {
+    const auto entry = entries_.find(idle->second);
+    ++idle;
+    schedule(entry, entry->second.told_at + entry->second.interval);
+  }
 }
 
 void Subscriptions::on_end(const Store* store, Refusal why) {
   for (auto entry = entries_.begin(); entry != entries_.end(); ++entry) {
     News& news = entry->second.news;
     if (news.announcement.store.get() != store) continue;
+    schedule(entry, TimePoint{});
     news.announcement.store = nullptr;
     news.end = why;
-    schedule(entry, TimePoint{});
   }
 }
 
@@ -65,7 +68,10 @@ std::optional<Subscriptions::News> Subscriptions::poll(TimePoint now) {
     News news = entry.news;
     const bool is_last = news.end || news.announcement.store->state() != SurfaceState::growing;
     entry.news.announcement.known = is_last ? 0 : news.announcement.store->published();
-    if (is_last) entries_.erase(found);
+    if (is_last)
+      entries_.erase(found);
+    else
+      idle_.emplace(news.announcement.store.get(), found->first);
     return news;
   }
   return std::nullopt;
@@ -76,7 +82,10 @@ TimePoint Subscriptions::next() const {
 }
 
 void Subscriptions::unschedule(Entries::iterator entry) {
-  if (const auto due = std::exchange(entry->second.due, std::nullopt)) due_.erase({*due, entry->first});
+  if (const auto due = std::exchange(entry->second.due, std::nullopt))
+    due_.erase({*due, entry->first});
+  else
+    idle_.erase({entry->second.news.announcement.store.get(), entry->first});
 }
 
 void Subscriptions::forget(Entries::iterator entry) {

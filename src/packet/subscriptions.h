@@ -57,11 +57,12 @@ class Subscriptions {
     Duration interval;
     TimePoint told_at;
     TimePoint expires;
-    std::optional<TimePoint> due;  // where there is news
+    std::optional<TimePoint> due;  // where there is news; else it is among the idle ones
   };
   using Entries = std::map<Key, Entry>;
 
   void schedule(Entries::iterator entry, TimePoint due);
+  // Neither due nor idle.
   void unschedule(Entries::iterator entry);
   void forget(Entries::iterator entry);
   void forget_expired(TimePoint now);
@@ -69,6 +70,8 @@ class Subscriptions {
   const std::size_t most_;
   Entries entries_;
   std::set<std::pair<TimePoint, Key>> due_;
+  // By what they wait for, so that a chunk costs no look at those that know of one already.
+  std::set<std::pair<const Store*, Key>> idle_;
   TimePoint next_;  // before which nobody is told anything
 };
 

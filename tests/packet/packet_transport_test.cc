@@ -30,8 +30,8 @@ class FullLoop : public EventLoop {
 Errc expose_error(std::uint32_t mtu) {
   FullLoop loop;
   const auto store = test::published_store(test::manifest_of(0), {});
-  const auto exposed = udp_transport({.mtu = mtu})
-                           ->expose(store, Offer{}, loop, std::make_shared<test::NullObserver>());
+  const auto exposed =
+      udp_transport({.mtu = mtu})->expose(store, Offer{}, loop, std::make_shared<test::NullObserver>());
   return exposed.error().code;
 }
 
