@@ -72,7 +72,7 @@ class RGTP_EXPORT EventLoop {
   // Ends the loop, whoever shares it. From now on post() is `closed`. What was posted before is run; then all
   // that the handles on it have under way ends with `closed`, and surfaces are withdrawn. The handles stay
   // safe to use and to destroy: what needs the loop is `closed`. A pull of a finished surface in memory does
-  // not.
+  // not; one that get() brings on by itself (Wait::block, Wait::spin) ends with its surface or its handle.
   //
   // The Pending, which belongs to this EventLoop, ends when jobs that ran on workers have come back and no
   // handle of ours is left in the uv_loop_t: a Watch that the caller made counts until he destroys it. On a

@@ -55,8 +55,8 @@ struct ExposeOptions {
   // packets. A route that is named is taken as it is, and access governs memory alone.
   std::optional<Access> access = {};
   // Once finished it stays in this host's memory when this process is gone, in whatever way: pulled by
-  // memory as before, until its Surface is destroyed, or `rgtp gc --persistent` or clear_host() removes it.
-  // For routes by memory.
+  // memory as before, until its Surface is destroyed, or `rgtp gc --persistent` or clear_host() removes it
+  // when its process is gone. A file is not copied: it has to stay as it is. For routes by memory.
   bool persistent = false;
   // Also found under rgtp://local/<name> by processes of this user on this host, as Locator::local() takes
   // it. The newest surface of a name has it.
@@ -88,7 +88,8 @@ class RGTP_EXPORT Surface {
   const Manifest& manifest() const;
   Stats stats() const;
 
-  // Leaves a persistent surface to stay, instead of withdrawing it. invalid_argument for one that is not.
+  // Leaves a persistent surface to stay, instead of withdrawing it; from when this process has ended it may
+  // be removed by name. invalid_argument for one that is not persistent, `closed` where its loop is.
   [[nodiscard]] Result<void> leave() &&;
 
  private:

@@ -153,13 +153,11 @@ class PendingState : public std::enable_shared_from_this<PendingState<T>> {
   Result<void> then(std::shared_ptr<Consumer> consumer) {
     Leftovers leftovers;
     const std::lock_guard lock(mutex_);
-    consumed_ = true;
     if (driver_ && !result_) {
       leftovers.consumer = std::move(consumer);
-      done_ = true;
-      result_.emplace(not_driven());
       return not_driven();
     }
+    consumed_ = true;
     consumer_ = std::move(consumer);
     if (loop_ != nullptr && !result_) return {};
     auto posted = post_run();
@@ -248,7 +246,11 @@ class PendingAwaiter {
   __attribute__((noinline)) bool await_suspend(std::coroutine_handle<> coroutine) {
     waiting_ = std::make_shared<Waiting>(coroutine);
     // From here on the coroutine may run elsewhere, and this be gone.
-    return state_->then(waiting_).has_value();
+    auto taken = state_->then(waiting_);
+    // Where a get() would bring the result about it is not to be waited for here.
+    if (!taken && taken.error().code == Errc::invalid_argument)
+      waiting_->result.emplace(fail(std::move(taken).error()));
+    return taken.has_value();
   }
   Result<T> await_resume() {
     if (waiting_ && waiting_->result) return std::move(*waiting_->result);
@@ -294,7 +296,8 @@ class [[nodiscard]] Pending {
   [[nodiscard]] Result<T> get() { return state_->get(); }
 
   // Calls `f(Result<T>)` exactly once on the loop's thread, never inside this call, unless the owner goes
-  // before. The error `closed`, which may be ignored, when the loop is closed; `f` is then destroyed unrun.
+  // before. The error `closed`, which may be ignored, when the loop is closed; invalid_argument of a pull
+  // under Wait::block or Wait::spin, which get() alone brings on. `f` is then destroyed unrun.
   template <class F>
   Result<void> then(F f) {
     struct Callback : detail::PendingState<T>::Consumer {

@@ -24,6 +24,7 @@ struct ExposeArguments {
   std::vector<std::string> files;
   std::string route = "auto";
   std::string local_name;
+  std::string name;
   bool persistent = false;
   std::string group;  // empty where no group is told
   bool advertises_ids = false;
@@ -140,7 +141,8 @@ class ExposeRun {
   }
 
   ExposeOptions options() const {
-    return {.persistent = arguments_.persistent, .local_name = arguments_.local_name};
+    return {
+        .name = arguments_.name, .persistent = arguments_.persistent, .local_name = arguments_.local_name};
   }
 
   // Locators alone on stdout, one a line, at once: a script reads them while this goes on. What nobody can
@@ -181,6 +183,7 @@ void add_expose_command(CLI::App& app, Run& chosen) {
   command->add_option("--advertise", arguments->udp.advertise, "host to name in locators");
   add_packet_options(*command, arguments->udp, "send");
   add_route_option(*command, arguments->route);
+  command->add_option("--name", arguments->name, "what pullers and `rgtp ls` call it")->option_text("NAME");
   command->add_option("--local", arguments->local_name, "also found on this host as rgtp://local/NAME")
       ->option_text("NAME");
   command
@@ -199,6 +202,11 @@ void add_expose_command(CLI::App& app, Run& chosen) {
         throw CLI::ValidationError(option, "it is said of stdin, which - stands for: a file has its own");
     if (!arguments->local_name.empty() && arguments->files.size() > 1)
       throw CLI::ValidationError("--local", "one name, one file: expose several by several commands");
+    if (!arguments->name.empty() && arguments->files.size() > 1)
+      throw CLI::ValidationError("--name", "one name, one file: expose several by several commands");
+    if (arguments->persistent && (!arguments->group.empty() || arguments->route == "udp"))
+      throw CLI::ValidationError("--persistent",
+                                 "what stays is in this host's memory, and not on the network");
     if (arguments->advertises_ids && arguments->group.empty())
       throw CLI::ValidationError("--advertise-ids", "it says more to the group of --advertise-group");
     if (std::ranges::count(arguments->files, "-") > 1)

@@ -1,6 +1,8 @@
 // `rgtp ls` and `rgtp gc`: what is in this host's shared memory.
 #include <algorithm>
+#include <cctype>
 #include <chrono>
+#include <cstring>
 #include <map>
 #include <memory>
 #include <set>
@@ -56,7 +58,9 @@ Line line_of(const HostSurface& surface, bool with_ids) {
 
 Line network_line_of(const Advertisement& surface) {
   // Whoever sends it writes what it likes.
-  const std::string host = clean_output_name(surface.host);
+  std::string host = surface.host;
+  std::erase_if(host,
+                [](unsigned char c) { return std::isalnum(c) == 0 && std::strchr(".:%-_", c) == nullptr; });
   const bool is_v6 = host.find(':') != std::string::npos;
   return {is_v6 ? fmt::format("[{}]:{}", host, surface.port) : fmt::format("{}:{}", host, surface.port),
           surface.name.empty() ? "-" : clean_output_name(surface.name),
@@ -104,6 +108,7 @@ ExitCode run_ls(bool with_ids, Signals& signals) {
 constexpr std::size_t most_heard = 10'000;
 constexpr std::chrono::seconds listening_time(3);
 constexpr std::chrono::milliseconds look_interval(50);
+constexpr std::size_t most_at_once = 1000;
 
 ExitCode run_ls_network(const std::string& group, Signals& signals) {
   auto receiver = GroupReceiver::open(group);
@@ -111,8 +116,11 @@ ExitCode run_ls_network(const std::string& group, Signals& signals) {
   const auto end = std::chrono::steady_clock::now() + listening_time;
   std::set<Line> heard;
   while (std::chrono::steady_clock::now() < end && !signals.arrive_within(look_interval))
-    while (auto surface = receiver->receive())
+    for (std::size_t taken = 0; taken < most_at_once; ++taken) {
+      const auto surface = receiver->receive();
+      if (!surface) break;
       if (heard.size() < most_heard) heard.insert(network_line_of(*surface));
+    }
   std::vector<Line> lines = {{"ADDRESS", "NAME", "SIZE", "ID"}};
   lines.insert(lines.end(), heard.begin(), heard.end());
   return print(lines, signals);
@@ -150,7 +158,7 @@ void add_host_commands(CLI::App& app, Run& chosen) {
   CLI::App* gc = app.add_subcommand("gc", "Remove what dead exposers left in shared memory");
   auto options = std::make_shared<ClearOptions>();
   gc->add_option("--persistent", options->name,
-                 "persistent surfaces too, which stay otherwise: all, or\nthose of a name")
+                 "persistent surfaces of no process too: all, or\nthose of a name")
       ->expected(0, 1)
       ->option_text("[NAME]");
   static const std::map<std::string, std::int64_t> units = {{"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86'400}};

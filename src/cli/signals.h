@@ -55,6 +55,7 @@ class Signals {
   bool wait_for_bell(const std::shared_ptr<void>& bell, const std::function<void()>& tick);
 
   int descriptor_ = -1;
+  std::chrono::steady_clock::time_point ticked_;
   int arrived_ = 0;
 };
 

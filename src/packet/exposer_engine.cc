@@ -40,8 +40,10 @@ void ExposerEngine::handle_growth(const SurfaceId& id) {
 }
 
 bool ExposerEngine::poll_transmit(TimePoint now, Train& train) {
-  // One at a time, so that the answers that wait stay few.
-  if (auto news = subscriptions_.poll(now)) {
+  // One at a time, so that the answers that wait stay few; and every other one, so that data is sent too.
+  auto news = std::exchange(told_last_, false) ? std::nullopt : subscriptions_.poll(now);
+  if (news) {
+    told_last_ = true;
     const Refuse echo = echo_of(news->announcement);
     if (news->end)
       output_.refuse(now, news->peer, Validated::yes, refusal(echo, *news->end));

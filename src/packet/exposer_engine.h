@@ -77,6 +77,7 @@ class ExposerEngine {
   CookieJar cookies_;
   ExposedSurfaces surfaces_;
   Subscriptions subscriptions_;
+  bool told_last_ = false;  // who waits, in the last poll_transmit()
   ExposerOutput output_;
 };
 

@@ -22,6 +22,9 @@ namespace {
 
 constexpr int ipv6_multicast_all = 29;  // Linux 4.20; older headers lack it
 
+// Datagrams in a row that are no advertisements: whoever sends more of them is not to hold anybody up.
+constexpr int most_passed_over = 256;
+
 struct Group {
   Address address;
   int family = AF_INET;
@@ -171,7 +174,7 @@ int GroupReceiver::descriptor() const { return state_->socket.get(); }
 
 std::optional<Advertisement> GroupReceiver::receive() {
   std::array<std::byte, packet::max_advertise_bytes + 1> datagram;
-  while (true) {
+  for (int tries = 0; tries < most_passed_over; ++tries) {
     const ssize_t got = ::recv(state_->socket.get(), datagram.data(), datagram.size(), 0);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return std::nullopt;
@@ -185,6 +188,7 @@ std::optional<Advertisement> GroupReceiver::receive() {
                          .port = heard->port,
                          .id = heard->id};
   }
+  return std::nullopt;
 }
 
 }  // namespace rgtp

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 namespace rgtp::packet {
 
@@ -37,7 +38,8 @@ WordRange Poller::poll(TimePoint now, Duration rtt, const Availability& availabi
   interval_ = interval_ == Duration{} ? shortest : std::max(interval_, shortest);
   soonest_ = soonest(rtt);
   polled_ = now;
-  next_ = now + interval_;
+  const bool is_heard = std::exchange(is_answered_, false);
+  next_ = now + (is_heard ? interval_ : std::min(interval_, max_interval));
   if (round_ends) interval_ = std::min(interval_ * 2, longest_interval());
   const WordRange words{static_cast<std::uint16_t>(first),
                         static_cast<std::uint16_t>(std::min<std::uint32_t>(most, end - first))};
@@ -48,10 +50,15 @@ WordRange Poller::poll(TimePoint now, Duration rtt, const Availability& availabi
 void Poller::on_announce(TimePoint now, Availability::News news, Tells tells, Duration rtt) {
   using News = Availability::News;
   is_told_ = tells == Tells::unasked;
+  is_answered_ = true;
+  if (!is_told_) {
+    interval_ = std::min(interval_, max_interval);
+    next_ = std::min(next_, polled_ + interval_);
+  }
   const Duration shortest = shortest_interval(rtt);
   // A count that rose says that walking on is worth its while; of words that one ANNOUNCE covers it says
-  // nothing that their bits do not, unless it comes unasked.
-  const bool is_elsewhere = news == News::gap || (news == News::count && (is_wide_ || is_told_));
+  // nothing that their bits do not.
+  const bool is_elsewhere = news == News::gap || (news == News::count && is_wide_);
   if (is_elsewhere) {
     interval_ = shortest;
     next_ = std::min(next_, polled_ + soonest(rtt));

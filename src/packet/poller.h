@@ -5,8 +5,8 @@
 // that is outstanding of it is its word range.
 //
 // An exposer that says so tells of these words unasked from then on. Polls are for what is lost then, and to
-// be remembered: the interval begins at two round trips, and doubles up to 2 s. What was published elsewhere
-// is polled for as before.
+// be remembered: the interval begins at two round trips, and doubles up to 2 s; behind a poll that nothing
+// followed it is 100 ms, until something is heard. What was published elsewhere is polled for as before.
 #pragma once
 
 #include <algorithm>
@@ -53,6 +53,7 @@ class Poller {
   WordRange front_;  // that was polled for last
   Turn turn_ = Turn::walk;
   bool is_told_ = false;
+  bool is_answered_ = true;   // the last poll
   bool is_wide_ = false;      // one ANNOUNCE does not tell all
   std::uint32_t walked_ = 0;  // the word to go on at
 };

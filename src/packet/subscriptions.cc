@@ -5,6 +5,13 @@
 
 namespace rgtp::packet {
 
+namespace {
+
+// Before everything else.
+constexpr TimePoint at_once{};
+
+}  // namespace
+
 bool Subscriptions::renew(TimePoint now, const Peer& peer, const std::shared_ptr<Observer>& observer,
                           const Announcement& announcement, Duration rtt) {
   const Key key{announcement.pull_id, peer.remote};
@@ -42,7 +49,7 @@ void Subscriptions::on_end(const Store* store, Refusal why) {
   for (auto entry = entries_.begin(); entry != entries_.end(); ++entry) {
     News& news = entry->second.news;
     if (news.announcement.store.get() != store) continue;
-    schedule(entry, TimePoint{});
+    schedule(entry, at_once);
     news.announcement.store = nullptr;
     news.end = why;
   }
@@ -62,7 +69,7 @@ std::optional<Subscriptions::News> Subscriptions::poll(TimePoint now) {
       forget(found);
       continue;
     }
-    next_ = std::max(next_, now - min_interval) + pause;
+    if (!entry.news.end) next_ = std::max(next_, now - min_interval) + pause;
     unschedule(found);
     entry.told_at = now;
     News news = entry.news;
@@ -78,7 +85,9 @@ std::optional<Subscriptions::News> Subscriptions::poll(TimePoint now) {
 }
 
 TimePoint Subscriptions::next() const {
-  return due_.empty() ? TimePoint::max() : std::max(due_.begin()->first, next_);
+  if (due_.empty()) return TimePoint::max();
+  const TimePoint first = due_.begin()->first;
+  return first == at_once ? first : std::max(first, next_);
 }
 
 void Subscriptions::unschedule(Entries::iterator entry) {

@@ -41,7 +41,7 @@ class Subscriptions {
   bool renew(TimePoint now, const Peer& peer, const std::shared_ptr<Observer>& observer,
              const Announcement& announcement, Duration rtt);
   void on_growth(const Store* store);
-  // Told at once: whoever takes the surface back may be about to end.
+  // Told at once, whoever else waits for news: who takes the surface back may be about to end.
   void on_end(const Store* store, Refusal why);
 
   std::optional<News> poll(TimePoint now);

@@ -127,7 +127,10 @@ Result<LiveWords> read_live_words(const Descriptor& object) {
 }
 
 bool is_left_to_stay(const SegmentObject& object) {
-  if (!object.header || !object.header->persistent) return false;
+  if (!object.prefix || !object.prefix->persistent) return false;
+  // Whether another version's is finished that version knows.
+  if (object.prefix->version != layout_version) return true;
+  if (!object.header) return false;
   const auto live = read_live_words(object.descriptor);
   return live && live->state == SurfaceState::finished;
 }
@@ -249,7 +252,7 @@ Result<OpenedSegment::Look> OpenedSegment::look() const {
   if (!is_whole()) return fail(Errc::source_changed, "the surface's memory was cut short by its owner");
   const auto live = live_words();
   if (!live) return fail(live.error());
-  return Look{*live, !has_owner && live->state == SurfaceState::growing};
+  return Look{*live, has_owner};
 }
 
 bool OpenedSegment::has_owner() const { return is_locked(owner_file_.get()); }

@@ -86,7 +86,8 @@ class OpenedSegment : public Store {
   // source_changed.
   struct Look {
     LiveWords live;
-    bool is_orphaned = false;  // it grows, and its exposer is dead
+    bool has_owner = false;  // its exposer lives
+    bool is_orphaned() const { return !has_owner && live.state == SurfaceState::growing; }
   };
   [[nodiscard]] Result<Look> look() const;
   // Whether the segment is offered: not withdrawn, aborted or left by a dead process.

@@ -41,12 +41,13 @@ Result<void> SegmentFollower::wait(std::uint32_t seen, Duration spin) {
   const auto found = segment_->look();
   if (!found) return fail(found.error());
   if (found->live.counter != seen) return {};
-  if (found->is_orphaned) return fail(orphaned());
+  if (found->is_orphaned()) return fail(orphaned());
   waiting_.fetch_add(1);
   const bool is_woken = !stopped_.load() && futex_wait(counter(), seen, look_interval);
   waiting_.fetch_sub(1);
   // Whoever cuts the memory short wakes nobody.
-  if (!is_woken && !segment_->is_whole()) return fail(segment_->look().error());
+  if (is_woken) return {};
+  if (const auto after = segment_->look(); !after) return fail(after.error());
   return {};
 }
 

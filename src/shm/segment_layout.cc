@@ -122,6 +122,8 @@ std::optional<SegmentPrefix> parse_segment_prefix(std::span<const std::byte> obj
   prefix.version = reader.get<std::uint32_t>();
   (void)reader.get<std::uint32_t>();
   reader.get_into(prefix.owner.bytes);
+  (void)reader.get<std::uint8_t>();
+  prefix.persistent = (reader.get<std::uint8_t>() & flag_persistent) != 0;
   return reader.ok() ? std::optional(prefix) : std::nullopt;
 }
 

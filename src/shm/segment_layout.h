@@ -92,12 +92,14 @@ struct SegmentHeader {
 // path that is too long.
 [[nodiscard]] Result<void> encode_segment_header(const SegmentHeader& header, std::span<std::byte> out);
 
-// What a segment of any version says in the same place: whose it is. Nothing where it is no segment.
+// What a segment of any version says in the same place: whose it is, and whether it outlives that. Nothing
+// where it is no segment.
 struct SegmentPrefix {
   std::uint32_t version = 0;
   OwnerId owner;
+  bool persistent = false;
 };
-inline constexpr std::size_t segment_prefix_bytes = 32;
+inline constexpr std::size_t segment_prefix_bytes = 34;
 std::optional<SegmentPrefix> parse_segment_prefix(std::span<const std::byte> object);
 
 // From a private copy of the object's beginning, at most path_offset + max_path_bytes of it; `object_bytes`

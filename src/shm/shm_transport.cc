@@ -78,8 +78,10 @@ class ShmFetch : public Fetch {
       fetch_->end(found.error());
       return seen_;
     }
-    if (std::exchange(seen_, found->live.counter) != found->live.counter) fetch_->on_store_changed();
-    if (found->is_orphaned) fetch_->end_behind_chunks(orphaned());
+    // Who died may have changed something and not said so.
+    if (std::exchange(seen_, found->live.counter) != found->live.counter || !found->has_owner)
+      fetch_->on_store_changed();
+    if (found->is_orphaned()) fetch_->end_behind_chunks(orphaned());
     return seen_;
   }
 

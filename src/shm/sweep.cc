@@ -130,7 +130,8 @@ class UserSweep {
   // Of a surface that was left to stay.
   bool is_chosen(const SegmentObject& object) const {
     if (!options_.persistent) return false;
-    if (!options_.name.empty() && object.header->manifest.name != options_.name) return false;
+    if (!options_.name.empty() && (!object.header || object.header->manifest.name != options_.name))
+      return false;
     if (!options_.older_than) return true;
     // Since it was given its name.
     struct stat status = {};

@@ -41,10 +41,12 @@ Result<void> ExposedSurface::leave() {
     return fail(Errc::invalid_argument,
                 "only a persistent surface that is finished can be left: see ExposeOptions::persistent");
   left_ = true;
+  if (withdrawn_) return fail(Errc::closed, "the surface was withdrawn when its event loop was closed");
   return {};
 }
 
 void ExposedSurface::withdraw() {
+  if (!left_) withdrawn_ = true;
   if (left_) {
     if (local_name_ != nullptr) local_name_->leave();
     for (const auto& exposure : exposures_) exposure->leave();

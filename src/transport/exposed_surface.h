@@ -29,7 +29,7 @@ class ExposedSurface : public std::enable_shared_from_this<ExposedSurface> {
   static void withdraw_with_loop(const std::shared_ptr<ExposedSurface>& surface);
   void withdraw();
   // From now on withdraw() leaves it to stay. Any thread. invalid_argument unless it is persistent and
-  // finished.
+  // finished, closed where it was withdrawn with its loop.
   [[nodiscard]] Result<void> leave();
   // Before anybody has the surface. It may wait for other processes that take names: not on the loop's thread
   // where that can be helped.
@@ -57,6 +57,7 @@ class ExposedSurface : public std::enable_shared_from_this<ExposedSurface> {
   std::vector<std::unique_ptr<Exposure>> exposures_;
   const bool persistent_;
   std::atomic<bool> left_{false};
+  std::atomic<bool> withdrawn_{false};
   std::shared_ptr<shm::LocalName> local_name_;
   std::shared_ptr<void> closing_;
 };

@@ -44,11 +44,12 @@ class HandleCore {
 
 // Shares an object whose last reference may go on any thread and which must end on the loop's.
 template <class T>
-std::shared_ptr<T> share_on_loop(EventLoop& loop, std::unique_ptr<T> object) {
-  return std::shared_ptr<T>(object.release(), [&loop](T* last) {
+std::shared_ptr<T> share_on_loop(const std::shared_ptr<EventLoop>& loop, std::unique_ptr<T> object) {
+  return std::shared_ptr<T>(object.release(), [weak = std::weak_ptr<EventLoop>(loop)](T* last) {
     const std::shared_ptr<T> doomed(last);
-    // What was bound to a loop that is closed ends there (EventLoop::on_closing): the rest may go here.
-    (void)loop.post([doomed] {});
+    // What was bound to a loop that is closed, or gone, ended there (EventLoop::on_closing): the rest may go
+    // here. Whoever was blocked in get() may be the last, when all handles are gone.
+    if (const auto held = weak.lock()) (void)held->post([doomed] {});
   });
 }
 
@@ -67,7 +68,7 @@ template <class Core, class Options>
     loop = std::move(*spawned);
   }
   auto transports = transports_of(options);
-  auto core = share_on_loop(*loop, std::make_unique<Core>(*loop, std::move(transports), options.log));
+  auto core = share_on_loop(loop, std::make_unique<Core>(*loop, std::move(transports), options.log));
   auto bound = loop->post([core] { core->bind_to_loop(); });
   if (!bound) return fail(std::move(bound).error());
   return Opened<Core>{std::move(loop), std::move(core)};

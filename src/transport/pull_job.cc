@@ -19,15 +19,16 @@ void PullJob::start() {
   if (auto resolved = resolve_local_name(); !resolved) return finish(fail(std::move(resolved).error()));
   const std::lock_guard lock(calls_);
   if (may_stay_in_thread()) pull_in_this_thread();
-  if (!ended_ && follower_ == nullptr && !on_loop_) go_to_loop();
+  if (!on_loop_ && !ended_ && follower_ == nullptr) go_to_loop();
 }
 
 void PullJob::go_to_loop() {
   on_loop_ = true;
-  (void)run([this] {
+  auto posted = run([this] {
     closing_ = core_->loop().on_closing([self = shared_from_this()] { self->end_with_loop(); });
     pull_on_loop();
   });
+  if (!posted) finish(std::move(posted));
 }
 
 Pending<View> PullJob::complete() {
@@ -76,13 +77,12 @@ void PullJob::cancel() {
   nexts_.abandon_all();
   completes_.abandon_all();
   const std::lock_guard lock(calls_);
-  if (follower_ != nullptr) follower_->stop();
+  stop_following();
   // On a closed loop end_with_loop() does, or did.
   (void)run([this] {
     if (!ended_) ended_ = fail(Errc::cancelled, "the pull was cancelled");
     closing_.reset();
     fetch_.reset();
-    follower_.reset();
     state_.reset();
     output_.reset();
     next_waiters_.clear();
@@ -174,8 +174,14 @@ bool PullJob::follow(Transport& transport) {
   return true;
 }
 
+// Whoever waits in other calls looks at what has become of them.
+void PullJob::stop_following() {
+  if (follower_ != nullptr) follower_->stop();
+  follower_.reset();
+}
+
 void PullJob::bring_on() {
-  const bool follows = follower_ != nullptr;
+  const bool follows = !on_loop_ && follower_ != nullptr;
   if (follows) advance();
   // Otherwise the loop has it by now, or it has ended.
   if (!follows || follower_ != nullptr) serve_waiters();
@@ -203,9 +209,9 @@ bool PullJob::wait_in_this_thread() {
     const std::lock_guard lock(calls_);
     if (follower_ == nullptr) return false;
     seen = advance();
-    if (next_waiters_.empty() && complete_waiters_.empty()) return true;
     follower = follower_;
-    if (follower == nullptr) return false;
+    if (follower == nullptr) return true;  // it has ended, or the loop has it
+    if (next_waiters_.empty() && complete_waiters_.empty()) return true;
   }
   auto waited = follower->wait(seen, options_.wait == Wait::spin ? spin_time : Duration{});
   const std::lock_guard lock(calls_);
@@ -260,8 +266,8 @@ Error PullJob::final_error(Error error) const {
 void PullJob::on_end(Error error) {
   if (ended_) return;
   if (!falls_back(error)) return finish(fail(final_error(std::move(error))));
-  if (follower_ != nullptr) {
-    follower_.reset();
+  if (!on_loop_) {
+    stop_following();
     return go_to_loop();
   }
   // Not from within the fetch, which is about to go.
@@ -399,10 +405,10 @@ void PullJob::finish(Result<void> result) {
 }
 
 void PullJob::drop_fetch() {
+  if (!on_loop_) stop_following();
   // Not from within its own call to this sink.
   (void)run([this] {
     fetch_.reset();
-    follower_.reset();
     if (ended_ && !*ended_) output_.reset();
   });
 }

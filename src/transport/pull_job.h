@@ -70,6 +70,7 @@ class PullJob : public Sink, public std::enable_shared_from_this<PullJob> {
   Result<void> take_whole(std::shared_ptr<const Store> store);
   bool follow(Transport& transport);
   void bring_on();
+  void stop_following();
   std::uint32_t advance();
   bool wait_in_this_thread();
   template <class State>
@@ -105,8 +106,9 @@ class PullJob : public Sink, public std::enable_shared_from_this<PullJob> {
   std::optional<core::PullState> state_;  // anew for every transport tried
   std::shared_ptr<shm::OutputFile> output_;
   std::unique_ptr<Fetch> fetch_;
-  std::shared_ptr<Follower> follower_;  // in its place, where get() waits for the memory itself
-  std::shared_ptr<void> closing_;       // until it is cancelled: the fetch goes on the loop whoever closes it
+  // In its place, where get() waits for the memory itself: never the loop's.
+  std::shared_ptr<Follower> follower_;
+  std::shared_ptr<void> closing_;  // until it is cancelled: the fetch goes on the loop whoever closes it
   std::size_t next_transport_ = 0;
   std::string trying_;  // the transport before it
   bool adopted_ = false;

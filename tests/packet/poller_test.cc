@@ -90,8 +90,10 @@ TEST_F(PollerTest, PollsSeldomWhereItIsToldUnasked) {
   poll();
   poller_.on_announce(now_, News::none, tells_, rtt_);
   EXPECT_EQ(next(), now_ + 80ms);
-  for (const Duration expected : {80ms, 160ms, 320ms, 640ms, 1280ms, 2000ms, 2000ms})
+  for (const Duration expected : {80ms, 160ms, 320ms, 640ms, 1280ms, 2000ms, 2000ms}) {
     EXPECT_EQ(interval(), expected);
+    poller_.on_announce(now_, News::none, tells_, rtt_);
+  }
   // What comes puts the next poll off.
   for (std::uint64_t bits = 1; bits < 1024; bits = 2 * bits + 1) {
     now_ += 50ms;
@@ -103,18 +105,44 @@ TEST_F(PollerTest, PollsSeldomWhereItIsToldUnasked) {
   EXPECT_EQ(next(), now_ + 10ms);
 }
 
-TEST_F(PollerTest, PollsSoonForWhatItIsNotToldOf) {
-  for (const News news : {News::gap, News::count}) {
-    poller_ = Poller{};
-    tells_ = Poller::Tells::unasked;
-    begin(100);
+TEST_F(PollerTest, PollsSoonForWhatItWasNotToldOf) {
+  tells_ = Poller::Tells::unasked;
+  begin(100);
+  poll();
+  publish(0, 1);
+  poll();
+  now_ += 5ms;
+  // Of words that it is told of a count alone says nothing.
+  poller_.on_announce(now_, News::count, tells_, rtt_);
+  EXPECT_GE(next(), now_ + 75ms);
+  poller_.on_announce(now_, News::gap, tells_, rtt_);
+  EXPECT_EQ(next(), now_ + 5ms);
+}
+
+TEST_F(PollerTest, PollsOftenWhileNothingFollowsItsPolls) {
+  tells_ = Poller::Tells::unasked;
+  begin(100);
+  for (int i = 0; i < 8; ++i) {
     poll();
-    publish(0, 1);
-    poll();
-    now_ += 5ms;
-    poller_.on_announce(now_, news, tells_, rtt_);
-    EXPECT_EQ(next(), now_ + 5ms);
+    poller_.on_announce(now_, News::none, tells_, rtt_);
   }
+  EXPECT_EQ(interval(), 2000ms);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(interval(), 100ms);
+  poller_.on_announce(now_, News::none, tells_, rtt_);
+  EXPECT_EQ(interval(), 2000ms);
+}
+
+TEST_F(PollerTest, PollsSoonOnceItIsToldNoMore) {
+  tells_ = Poller::Tells::unasked;
+  begin(100);
+  for (int i = 0; i < 8; ++i) {
+    poll();
+    poller_.on_announce(now_, News::none, tells_, rtt_);
+  }
+  poll();
+  now_ += 20ms;
+  poller_.on_announce(now_, News::none, Poller::Tells::asked, rtt_);
+  EXPECT_EQ(next(), now_ + 80ms);
 }
 
 TEST_F(PollerTest, PollsSoonOnceTheWordsThatItIsToldOfAreAllThere) {

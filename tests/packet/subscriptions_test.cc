@@ -149,6 +149,19 @@ TEST_F(SubscriptionsTest, TheEndIsToldAndForgotten) {
   EXPECT_EQ(subscriptions_.size(), 0U);
 }
 
+TEST_F(SubscriptionsTest, TheEndIsToldToAllAtOnce) {
+  Subscriptions many(1000);
+  for (std::uint16_t port = 1; port <= 1000; ++port)
+    many.renew(now_, peer(port), nullptr, {store_, port, 0, 0, {0, 1}}, 4ms);
+  test::publish(*store_, ChunkIndex{0});
+  many.on_growth(store_.get());
+  many.on_end(store_.get(), Refusal::withdrawn);
+  std::size_t told = 0;
+  while (const auto news = many.poll(now_)) told += news->end == Refusal::withdrawn ? 1 : 0;
+  EXPECT_EQ(told, 1000U);
+  EXPECT_EQ(many.size(), 0U);
+}
+
 TEST_F(SubscriptionsTest, AWithdrawalIsToldAndHoldsNoStore) {
   renew(1);
   const auto other = std::exchange(store_, growing(10));

@@ -48,7 +48,7 @@ class SegmentFollowerTest : public SegmentTest {
     return {std::move(waited), Clock::now() - begun};
   }
 
-  const test::LoopThread loop_;
+  const test::LoopThread loop_{};
   AdoptingSink sink_;
   std::optional<SegmentFollower> follower_;
 };

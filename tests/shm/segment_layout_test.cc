@@ -322,7 +322,9 @@ TEST(SegmentLayout, ANewerVersionIsUnsupportedAndAnOlderOneMalformed) {
   for (const std::uint32_t version : {2U, 3U, 0xffff'ffffU}) {
     expect_error(object.put(version_at, version).parsed(), Errc::unsupported_version, "update");
     // Whatever else stands there: its checksum may be elsewhere.
-    EXPECT_EQ(parse_segment_header(std::span(object.bytes).first(32), 32).error().code,
+    EXPECT_EQ(parse_segment_header(std::span(object.bytes).first(segment_prefix_bytes), segment_prefix_bytes)
+                  .error()
+                  .code,
               Errc::unsupported_version);
   }
   expect_error(object.put(version_at, std::uint32_t{0}).with_checksum().parsed(), Errc::malformed_data, "");

@@ -131,13 +131,42 @@ TEST_F(MemoryRoute, APullThatWaitsInTheCallingThreadServesGetAlone) {
   bool ran = false;
   auto next = pull.next();
   EXPECT_EQ(next.then([&](const auto&) { ran = true; }).error().code, Errc::invalid_argument);
-  EXPECT_EQ(next.get().error().code, Errc::invalid_argument);
+  const auto loan = writer.loan(ChunkIndex{0}).value();
+  std::ranges::copy(std::span(bytes_).first(loan.size()), loan.begin());
+  ASSERT_TRUE(writer.publish(ChunkIndex{0}));
+  EXPECT_EQ(next.get().value().value().offset(), 0U) << "nothing is lost by asking in vain";
   Task<Errc> task = [](Pull& awaited) -> Task<Errc> {
     auto view = co_await awaited.complete();
     co_return view ? Errc::io_error : view.error().code;
   }(pull);
   EXPECT_EQ(task.get(), Errc::invalid_argument);
   EXPECT_FALSE(ran);
+}
+
+TEST_F(MemoryRoute, EverythingMayGoWhileAPullIsWaitedFor) {
+  Exposer e = exposer();
+  for (const Wait wait : {Wait::block, Wait::spin}) {
+    SurfaceWriter writer = e.begin({.size = bytes_.size()}).value();
+    std::optional<Puller> p = puller();
+    std::optional<Pull> pull = p->pull(writer.locator(), {.wait = wait});
+    auto waiting = std::async(std::launch::async, [next = pull->next()]() mutable { return next.get(); });
+    std::this_thread::sleep_for(5ms);
+    pull.reset();
+    p.reset();  // and with it the loop
+    EXPECT_EQ(waiting.get().error().code, Errc::cancelled);
+  }
+}
+
+TEST_F(MemoryRoute, AWaitInTheCallingThreadThatNeedsAClosedLoopEnds) {
+  Exposer e = exposer();
+  std::optional<SurfaceWriter> writer = e.begin({.size = bytes_.size()}).value();
+  auto loop = EventLoop::spawn().value();
+  Puller p = puller(loop);
+  Pull pull = p.pull(writer->locator(), {.wait = Wait::block});
+  auto waiting = std::async(std::launch::async, [next = pull.next()]() mutable { return next.get(); });
+  ASSERT_TRUE(loop->close().get());
+  writer.reset();  // packets would be next
+  EXPECT_EQ(waiting.get().error().code, Errc::closed);
 }
 
 TEST_F(MemoryRoute, WhereNothingCameByMemoryAWaitInTheCallingThreadGoesOnByPackets) {
@@ -177,6 +206,13 @@ TEST_F(MemoryRoute, APersistentSurfaceThatIsLeftStaysAndOneThatIsDestroyedGoes) 
 
 TEST_F(MemoryRoute, OnlyAFinishedPersistentSurfaceOfARouteByMemoryIsLeft) {
   Exposer e = exposer();
+  auto loop = EventLoop::spawn().value();
+  {
+    Exposer closed = Exposer::open({.loop = loop, .transports = {memory()}}).value();
+    Surface late = closed.expose(Source::bytes(bytes_), {.persistent = true}).get().value();
+    ASSERT_TRUE(loop->close().get());
+    EXPECT_EQ(std::move(late).leave().error().code, Errc::closed);
+  }
   Surface surface = e.expose(Source::bytes(bytes_)).get().value();
   EXPECT_EQ(std::move(surface).leave().error().code, Errc::invalid_argument);
   Puller p = puller();
