@@ -247,10 +247,11 @@ class PendingAwaiter {
     waiting_ = std::make_shared<Waiting>(coroutine);
     // From here on the coroutine may run elsewhere, and this be gone.
     auto taken = state_->then(waiting_);
+    const bool waits = taken.has_value();
     // Where a get() would bring the result about it is not to be waited for here.
-    if (!taken && taken.error().code == Errc::invalid_argument)
+    if (!waits && taken.error().code == Errc::invalid_argument)
       waiting_->result.emplace(fail(std::move(taken).error()));
-    return taken.has_value();
+    return waits;
   }
   Result<T> await_resume() {
     if (waiting_ && waiting_->result) return std::move(*waiting_->result);

@@ -14,7 +14,6 @@
 namespace rgtp::shm {
 namespace {
 
-using test::comes_true;
 using test::ForkedChild;
 
 class OpenedSegmentTest : public SegmentTest {

@@ -2,7 +2,10 @@
 #include <chrono>
 #include <fstream>
 
+#include <sched.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 
 #include <rgtp/host.h>
 
@@ -155,6 +158,30 @@ TEST_F(SweepTest, WhatIsAliveStays) {
   ForkedChild sweeping([&](const ForkedChild::Parent&) { EXPECT_EQ(clear().segments, 0U); });
   EXPECT_EQ(sweeping.wait(), 0);
   EXPECT_EQ(count_of(is_segment_name), 4U);
+}
+
+// Process ids mean nothing there, and nothing here.
+TEST_F(SweepTest, WhatIsAliveInAnotherPidNamespaceStays) {
+  ForkedChild apart([&](const ForkedChild::Parent& parent) {
+    const pid_t inside = ::unshare(CLONE_NEWPID) == 0 ? ::fork() : -1;
+    if (inside < 0) return parent.tell("not here");
+    if (inside == 0) {
+      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+      const Exposed exposed = expose();
+      parent.tell("exposed");
+      parent.wait_to_be_killed();
+    }
+    ::waitpid(inside, nullptr, 0);
+  });
+  const auto line = apart.read_line();
+  if (line == "not here") GTEST_SKIP() << "no pid namespace can be made here";
+  ASSERT_EQ(line, "exposed");
+  EXPECT_EQ(clear().segments, 0U);
+  ASSERT_TRUE(open());
+  EXPECT_EQ(read_all(**open()), bytes_);
+  apart.kill();
+  EXPECT_TRUE(test::comes_true([&] { return clear().segments == 1; }));
+  EXPECT_TRUE(names().empty());
 }
 
 // UBSan looks at objects through descriptors, and reports every virtual call where there are none.

@@ -214,9 +214,10 @@ TEST_F(MemoryRoute, OnlyAFinishedPersistentSurfaceOfARouteByMemoryIsLeft) {
     EXPECT_EQ(std::move(late).leave().error().code, Errc::closed);
   }
   Surface surface = e.expose(Source::bytes(bytes_)).get().value();
+  const Locator locator = surface.locator();
   EXPECT_EQ(std::move(surface).leave().error().code, Errc::invalid_argument);
   Puller p = puller();
-  EXPECT_TRUE(p.pull(surface.locator()).complete().get()) << "it is exposed as before";
+  EXPECT_TRUE(p.pull(locator).complete().get()) << "it is exposed as before";
   const auto refused =
       e.expose(Source::bytes(bytes_), {.route = Route::only("udp"), .persistent = true}).get();
   ASSERT_FALSE(refused);
