@@ -9,6 +9,7 @@
 #include "core/local_fetch.h"
 #include "shm/futex.h"
 #include "shm/opened_segment.h"
+#include "shm/waiter.h"
 
 namespace rgtp::shm {
 
@@ -17,8 +18,7 @@ Error orphaned();
 
 class SegmentFollower : public Follower {
  public:
-  // As Waiter::look_interval, and for the same reasons.
-  static constexpr Duration look_interval = std::chrono::milliseconds(250);
+  static constexpr Duration look_interval = Waiter::look_interval;
 
   SegmentFollower(std::shared_ptr<OpenedSegment> segment, Sink& sink, EventLoop& loop);
   ~SegmentFollower() override;

@@ -7,7 +7,7 @@
 
 #include <rgtp/pending.h>
 
-#include "support/memory_sink.h"
+#include "support/adopting_sink.h"
 #include "support/pattern.h"
 #include "support/regions.h"
 #include "support/surfaces.h"
@@ -67,35 +67,6 @@ class FakeLoop : public EventLoop {
  private:
   std::deque<std::function<void()>> posted_;
   std::deque<std::pair<std::function<void()>, std::function<void()>>> offloaded_;
-};
-
-// Takes the store, and writes down which chunks it is told of.
-class AdoptingSink : public test::MemorySink {
- public:
-  bool adopt(std::shared_ptr<const Store> store) override {
-    store_ = std::move(store);
-    return true;
-  }
-  ChunkVerdict on_chunk(ChunkIndex chunk) override {
-    EXPECT_TRUE(store_->has(chunk));
-    told.push_back(chunk.value);
-    if (on_told) on_told();
-    return ChunkVerdict::good;
-  }
-  Result<void> on_final_size(std::uint64_t size) override {
-    chunks_before_size = told.size();
-    if (refuses_size) return fail(Errc::malformed_data, "as the test wants it");
-    return MemorySink::on_final_size(size);
-  }
-  bool has_store() const { return store_ != nullptr; }
-
-  std::vector<std::uint32_t> told;
-  std::size_t chunks_before_size = 0;
-  bool refuses_size = false;
-  std::function<void()> on_told;
-
- private:
-  std::shared_ptr<const Store> store_;
 };
 
 // Each read of it is one that waits for a disk, or one that does not, as the test says by part.
@@ -161,7 +132,7 @@ class LocalFetchTest : public testing::Test {
 };
 
 TEST_F(LocalFetchTest, CallsNothingBeforeTheLoopTurns) {
-  AdoptingSink sink;
+  test::AdoptingSink sink;
   const auto store = test::published_store(test::manifest_of(bytes_.size()), bytes_);
   const auto fetch = start(store, sink);
   fetch->want_changed();
@@ -172,7 +143,7 @@ TEST_F(LocalFetchTest, CallsNothingBeforeTheLoopTurns) {
 }
 
 TEST_F(LocalFetchTest, OffersMemoryAndTellsEveryChunkOnce) {
-  AdoptingSink sink;
+  test::AdoptingSink sink;
   const auto fetch = start(test::published_store(test::manifest_of(bytes_.size()), bytes_), sink);
   loop_.run();
   EXPECT_TRUE(sink.has_store());
@@ -233,7 +204,7 @@ TEST_F(LocalFetchTest, CopiesOnlyWhatIsWantedAndMoreWhenThatChanges) {
 
 TEST_F(LocalFetchTest, TellsChunksInWhateverOrderTheyArePublished) {
   for (const bool adopts : {true, false}) {
-    AdoptingSink adopting;
+    test::AdoptingSink adopting;
     test::MemorySink copying;
     test::MemorySink& sink = adopts ? adopting : copying;
     const auto store = test::unpublished_store(test::manifest_of(bytes_.size()), bytes_);
@@ -254,7 +225,7 @@ TEST_F(LocalFetchTest, TellsChunksInWhateverOrderTheyArePublished) {
 }
 
 TEST_F(LocalFetchTest, TellsTheFinalSizeOnceAndBeforeTheChunkThatHoldsTheEnd) {
-  AdoptingSink sink;
+  test::AdoptingSink sink;
   const auto bytes = test::pattern(8 * chunk_bytes);
   const auto store = test::unpublished_store(growing(8 * chunk_bytes), bytes);
   const auto fetch = start(store, sink);
@@ -275,7 +246,7 @@ TEST_F(LocalFetchTest, TellsTheFinalSizeOnceAndBeforeTheChunkThatHoldsTheEnd) {
 
 TEST_F(LocalFetchTest, TellsAFinalSizeThatComesBetweenTwoChunks) {
   // Known, and its chunk published, while the chunks before it are being told.
-  AdoptingSink sink;
+  test::AdoptingSink sink;
   const auto store = test::unpublished_store(growing(8 * chunk_bytes), test::pattern(8 * chunk_bytes));
   const auto fetch = start(store, sink);
   loop_.run();
@@ -301,7 +272,7 @@ TEST_F(LocalFetchTest, StopsWhereTheSinkRefusesTheManifestOrTheFinalSize) {
   EXPECT_FALSE(first->is_waiting());
   EXPECT_EQ(refusing.ends(), 0);
 
-  AdoptingSink sink;
+  test::AdoptingSink sink;
   sink.refuses_size = true;
   const auto store = test::unpublished_store(growing(8 * chunk_bytes), test::pattern(8 * chunk_bytes));
   store->set_final_size(chunk_bytes);
@@ -317,7 +288,7 @@ TEST_F(LocalFetchTest, StopsWhereTheSinkRefusesTheManifestOrTheFinalSize) {
 TEST_F(LocalFetchTest, EndsBehindTheChunksThatWerePublished) {
   for (const auto& [state, code] : {std::pair{SurfaceState::aborted, Errc::aborted},
                                     std::pair{SurfaceState::withdrawn, Errc::withdrawn}}) {
-    AdoptingSink sink;
+    test::AdoptingSink sink;
     const auto store = test::unpublished_store(test::manifest_of(bytes_.size()), bytes_);
     const auto fetch = start(store, sink);
     loop_.run();
@@ -352,7 +323,7 @@ TEST_F(LocalFetchTest, EndsBehindTheChunksThatAreCopied) {
 }
 
 TEST_F(LocalFetchTest, AnEndThatTheStoreCannotTellComesBehindTheChunksToo) {
-  AdoptingSink sink;
+  test::AdoptingSink sink;
   const auto store = test::unpublished_store(test::manifest_of(bytes_.size()), bytes_);
   const auto fetch = start(store, sink);
   test::publish(*store, ChunkIndex{2});
@@ -365,7 +336,7 @@ TEST_F(LocalFetchTest, AnEndThatTheStoreCannotTellComesBehindTheChunksToo) {
 }
 
 TEST_F(LocalFetchTest, AnEndAtOnceComesAtOnceAndAlone) {
-  AdoptingSink sink;
+  test::AdoptingSink sink;
   const auto fetch = start(test::published_store(test::manifest_of(bytes_.size()), bytes_), sink);
   fetch->end({Errc::source_changed, "cut"});
   expect_ended(sink, Errc::source_changed);
@@ -374,7 +345,7 @@ TEST_F(LocalFetchTest, AnEndAtOnceComesAtOnceAndAlone) {
 }
 
 TEST_F(LocalFetchTest, CallsNothingAfterItWasCancelled) {
-  AdoptingSink sink;
+  test::AdoptingSink sink;
   const auto store = test::published_store(test::manifest_of(bytes_.size()), bytes_);
   {
     const auto fetch = start(store, sink);
@@ -491,7 +462,7 @@ TEST_F(LocalFetchTest, EndsWithTheErrorOfARead) {
 
 TEST_F(LocalFetchTest, DoesNotWaitForChunksThatAFinishedSurfaceLacks) {
   for (const bool adopts : {true, false}) {
-    AdoptingSink adopting;
+    test::AdoptingSink adopting;
     test::MemorySink copying;
     test::MemorySink& sink = adopts ? adopting : copying;
     const auto store = test::unpublished_store(test::manifest_of(bytes_.size()), bytes_);
@@ -503,7 +474,7 @@ TEST_F(LocalFetchTest, DoesNotWaitForChunksThatAFinishedSurfaceLacks) {
     EXPECT_TRUE(adopts ? adopting.told.size() == 3 : copying.is_there(ChunkIndex{3}));
   }
   // Nor for a size that will not come.
-  AdoptingSink sink;
+  test::AdoptingSink sink;
   const auto store = test::unpublished_store(growing(8 * chunk_bytes), test::pattern(8 * chunk_bytes));
   store->end(SurfaceState::finished);
   const auto fetch = start(store, sink);
@@ -512,7 +483,7 @@ TEST_F(LocalFetchTest, DoesNotWaitForChunksThatAFinishedSurfaceLacks) {
 }
 
 TEST_F(LocalFetchTest, WaitsForNothingWhereTheSurfaceIsEmpty) {
-  AdoptingSink sink;
+  test::AdoptingSink sink;
   const auto store = test::published_store(test::manifest_of(0), {});
   store->end(SurfaceState::finished);
   const auto fetch = start(store, sink);

@@ -8,33 +8,15 @@
 #include <sys/syscall.h>
 
 #include "shm/segment_fixture.h"
+#include "support/adopting_sink.h"
 #include "support/forked_child.h"
 #include "support/loop_thread.h"
-#include "support/memory_sink.h"
 
 namespace rgtp::shm {
 namespace {
 
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
-
-class AdoptingSink : public test::MemorySink {
- public:
-  bool adopt(std::shared_ptr<const Store> store) override {
-    store_ = std::move(store);
-    return true;
-  }
-  ChunkVerdict on_chunk(ChunkIndex chunk) override {
-    EXPECT_TRUE(store_->has(chunk));
-    told_.push_back(chunk.value);
-    return ChunkVerdict::good;
-  }
-  const std::vector<std::uint32_t>& told() const { return told_; }
-
- private:
-  std::shared_ptr<const Store> store_;
-  std::vector<std::uint32_t> told_;
-};
 
 class SegmentFollowerTest : public SegmentTest {
  protected:
@@ -49,7 +31,7 @@ class SegmentFollowerTest : public SegmentTest {
   }
 
   const test::LoopThread loop_{};
-  AdoptingSink sink_;
+  test::AdoptingSink sink_;
   std::optional<SegmentFollower> follower_;
 };
 
@@ -59,12 +41,12 @@ TEST_F(SegmentFollowerTest, TellsInTheCallingThreadWhatIsPublished) {
   follow();
   EXPECT_FALSE(sink_.manifest());
   const std::uint32_t first = follower_->advance();
-  EXPECT_EQ(sink_.told(), Chunks{2});
+  EXPECT_EQ(sink_.told, Chunks{2});
   EXPECT_EQ(follower_->advance(), first);
   exposed.publish(0, bytes_);
   EXPECT_TRUE(follower_->wait(first, {}));
   EXPECT_NE(follower_->advance(), first);
-  EXPECT_EQ(sink_.told(), (Chunks{2, 0}));
+  EXPECT_EQ(sink_.told, (Chunks{2, 0}));
   exposed.store->end(SurfaceState::aborted);
   follower_->advance();
   EXPECT_EQ(sink_.error(), Errc::aborted);
@@ -85,7 +67,7 @@ TEST_F(SegmentFollowerTest, AWaitEndsWithWhatIsPublishedMeanwhile) {
     EXPECT_GE(took, 15ms);
     EXPECT_LT(took, 150ms);
     follower_->advance();
-    EXPECT_EQ(sink_.told().back(), 1U);
+    EXPECT_EQ(sink_.told.back(), 1U);
     follower_.reset();
     sink_ = {};
   }
@@ -121,7 +103,7 @@ TEST_F(SegmentFollowerTest, SeesAChangeThoughItsWaitWasMovedToAnotherWord) {
   hostile.join();
   EXPECT_LT(took, 1s);
   follower_->advance();
-  EXPECT_EQ(sink_.told(), Chunks{0});
+  EXPECT_EQ(sink_.told, Chunks{0});
 }
 
 TEST_F(SegmentFollowerTest, NoWaitLastsOnceItIsStopped) {
@@ -157,7 +139,7 @@ TEST_F(SegmentFollowerTest, ADeadOwnersChunksAreSeenAndThenItIsGone) {
   child.kill();
   EXPECT_TRUE(follower_->wait(before, {}));
   const std::uint32_t seen = follower_->advance();
-  EXPECT_EQ(sink_.told(), Chunks{3});
+  EXPECT_EQ(sink_.told, Chunks{3});
   const auto [waited, took] = timed_wait(seen);
   expect_error(waited, Errc::exposer_gone, "ended before it was finished");
   EXPECT_LT(took, 1s);
