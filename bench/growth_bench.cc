@@ -3,10 +3,12 @@
 //     growth_bench [--mib N] [--rate MB/S] [--chunk BYTES] [--rounds N]
 //     growth_bench --write ADDRESS:PORT ...   growth_bench --read LOCATOR ...      by packets, one side each
 //
-// A writer publishes chunks at a steady rate; the first eight bytes of each say when publish() was called.
-// The consumer takes them by next(), verifies every byte, and says how long each took: median, 99 %, and what
-// tagging the chunk, which publish() does first, has of that. Beside them in the same run, between two
-// processes too: half a round trip of two threads that watch words of shared memory, and a bare futex wake.
+// A writer publishes chunks at a steady rate; the first bytes of each say when publish() was called, and how
+// long tagging the chunk, which publish() does before it publishes, took just before. The consumer takes them
+// by next(), verifies every byte, and says how long each took since it was published: the call's time less
+// the tag's; and since the call. Beside them in the same run, between two processes too: half a round trip of
+// two that watch words of shared memory in turn, and a word written at the pace of the chunks by a process
+// that slept, for a reader that watches it and for one that sleeps on it, a bare futex wake.
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -93,14 +95,21 @@ class Other {
   const pid_t pid_;
 };
 
+double quantile(std::vector<double> values, double share) {
+  std::sort(values.begin(), values.end());
+  const auto at = static_cast<std::size_t>(share * static_cast<double>(values.size()));
+  return values.empty() ? 0 : values[std::min(values.size() - 1, at)];
+}
+
 struct Delays {
   std::vector<double> us = {};
-  double at(double share) {
-    std::sort(us.begin(), us.end());
-    return us.empty() ? 0
-                      : us[std::min(us.size() - 1,
-                                    static_cast<std::size_t>(share * static_cast<double>(us.size())))];
-  }
+  std::vector<double> since_call_us = {};  // of chunks
+};
+
+// What a chunk begins with.
+struct Stamp {
+  std::int64_t called_ns = 0;
+  std::int64_t tag_ns = 0;
 };
 
 long futex(std::atomic<std::uint32_t>& word, int operation, std::uint32_t value) {
@@ -126,8 +135,10 @@ Delays ping_pong(Shared& shared) {
   return delays;
 }
 
+enum class Reader { watches, sleeps };
+
 // As chunks come: at the same pace, from a process that slept.
-Delays futex_wakes(Shared& shared, Clock::duration interval) {
+Delays one_word(Shared& shared, Clock::duration interval, Reader reader) {
   constexpr std::uint32_t turns = 3000;
   shared.woken.value = 0;
   const Other other([&] {
@@ -136,12 +147,15 @@ Delays futex_wakes(Shared& shared, Clock::duration interval) {
       std::this_thread::sleep_until(due += interval);
       shared.stamp.store(now_ns(), std::memory_order_relaxed);
       shared.woken.value.store(turn, std::memory_order_release);
-      futex(shared.woken.value, FUTEX_WAKE, 1);
+      if (reader == Reader::sleeps) futex(shared.woken.value, FUTEX_WAKE, 1);
     }
   });
   Delays delays;
   for (std::uint32_t turn = 0; turn < turns;) {
-    futex(shared.woken.value, FUTEX_WAIT, turn);
+    if (reader == Reader::sleeps)
+      futex(shared.woken.value, FUTEX_WAIT, turn);
+    else
+      __builtin_ia32_pause();
     const std::uint32_t seen = shared.woken.value.load(std::memory_order_acquire);
     if (seen == turn) continue;
     delays.us.push_back(static_cast<double>(now_ns() - shared.stamp.load(std::memory_order_relaxed)) / 1e3);
@@ -159,11 +173,14 @@ rgtp::Surface write_all(const Options& options, rgtp::SurfaceWriter writer) {
   const auto began = Clock::now() + std::chrono::milliseconds(20);
   for (std::uint32_t chunk = 0; chunk < writer.manifest().chunk_count(); ++chunk) {
     const auto loan = writer.loan(rgtp::ChunkIndex{chunk}).value();
-    std::copy(pattern.begin(), pattern.end(), loan.begin());
     const std::chrono::duration<double> due(static_cast<double>(chunk) * options.chunk_bytes /
                                             (options.megabytes_per_second * 1e6));
     std::this_thread::sleep_until(began + std::chrono::duration_cast<Clock::duration>(due));
-    const std::int64_t stamp = now_ns();
+    std::copy(pattern.begin(), pattern.end(), loan.begin());
+    const std::int64_t tagging = now_ns();
+    (void)rgtp::core::chunk_tag(rgtp::ChunkIndex{chunk}, loan);
+    const std::int64_t called = now_ns();
+    const Stamp stamp = {.called_ns = called, .tag_ns = called - tagging};
     std::memcpy(loan.data(), &stamp, sizeof stamp);
     if (!writer.publish(rgtp::ChunkIndex{chunk})) give_up("publish");
   }
@@ -178,10 +195,13 @@ Delays read_all(const Options& options, rgtp::Pull& pull) {
   Delays delays;
   std::uint64_t got = 0;
   while (auto chunk = pull.next().get().value()) {
+    const std::int64_t here = now_ns();
     const auto bytes = chunk->bytes();
-    std::int64_t stamp = 0;
+    Stamp stamp;
     std::memcpy(&stamp, bytes.data(), sizeof stamp);
-    delays.us.push_back(static_cast<double>(now_ns() - stamp) / 1e3);
+    const std::int64_t since_call = here - stamp.called_ns;
+    delays.since_call_us.push_back(static_cast<double>(since_call) / 1e3);
+    delays.us.push_back(static_cast<double>(since_call - stamp.tag_ns) / 1e3);
     for (std::size_t i = sizeof stamp; i < bytes.size(); ++i)
       if (bytes[i] != content(i)) give_up("a wrong byte");
     got += bytes.size();
@@ -230,26 +250,17 @@ int read_by_packets(const Options& options, const std::string& locator) {
   auto puller = rgtp::Puller::open({.transports = {rgtp::udp_transport()}}).value();
   auto pull = puller.pull(rgtp::Locator::parse(locator).value());
   auto delays = read_all(options, pull);
-  std::printf("{\"median\": %.3f, \"p99\": %.3f}\n", delays.at(0.5) / 1e3, delays.at(0.99) / 1e3);
+  std::printf("{\"median\": %.3f, \"p99\": %.3f}\n", quantile(delays.us, 0.5) / 1e3,
+              quantile(delays.us, 0.99) / 1e3);
   return 0;
 }
 
-Delays tags(const Options& options) {
-  std::vector<std::byte> bytes(options.chunk_bytes, std::byte{7});
-  Delays delays;
-  for (std::uint32_t i = 0; i < 2000; ++i) {
-    bytes[0] = static_cast<std::byte>(i);
-    const auto began = now_ns();
-    const auto tag = rgtp::core::chunk_tag(rgtp::ChunkIndex{i}, bytes);
-    if (tag[0] == std::byte{1} && tag[1] == std::byte{2} && tag[2] == std::byte{3} && i == 1)
-      give_up("chance");
-    delays.us.push_back(static_cast<double>(now_ns() - began) / 1e3);
-  }
-  return delays;
-}
-
-void print(const char* name, Delays delays) {
-  std::printf("| %-44s | %8.2f | %8.2f |\n", name, delays.at(0.5), delays.at(0.99));
+void print(const char* name, const Delays& delays) {
+  std::printf("| %-36s | %8.2f | %8.2f |", name, quantile(delays.us, 0.5), quantile(delays.us, 0.99));
+  if (delays.since_call_us.empty())
+    std::printf("%15s |\n", "");
+  else
+    std::printf(" %14.2f |\n", quantile(delays.since_call_us, 0.5));
   std::fflush(stdout);
 }
 
@@ -274,14 +285,15 @@ int main(int argc, char** argv) {
   if (memory == MAP_FAILED) give_up("mmap");
   auto& shared = *new (memory) Shared;
   stay_on(0);
-  const std::chrono::duration<double> interval(options.chunk_bytes / (options.megabytes_per_second * 1e6));
-  std::printf("| us                                           |   median |     99 %% |\n|---|---|---|\n");
+  const auto pace = std::chrono::duration_cast<Clock::duration>(
+      std::chrono::duration<double>(options.chunk_bytes / (options.megabytes_per_second * 1e6)));
+  std::printf("| %-36s | %8s | %8s | %14s |\n|---|---|---|---|\n", "us", "median", "99 %", "since the call");
   for (int round = 0; round < options.rounds; ++round) {
-    print("half a round trip by spinning", ping_pong(shared));
+    print("half a round trip, watched", ping_pong(shared));
+    print("a word at the chunks' pace, watched", one_word(shared, pace, Reader::watches));
     print("rgtp, Wait::spin", consume(options, shared, rgtp::Wait::spin));
-    print("bare futex wake", futex_wakes(shared, std::chrono::duration_cast<Clock::duration>(interval)));
+    print("a word at the chunks' pace, by futex", one_word(shared, pace, Reader::sleeps));
     print("rgtp, Wait::block", consume(options, shared, rgtp::Wait::block));
     print("rgtp, Wait::loop", consume(options, shared, rgtp::Wait::loop));
-    print("of that: the tag of a chunk", tags(options));
   }
 }

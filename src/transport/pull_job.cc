@@ -159,8 +159,7 @@ Result<void> PullJob::take_whole(std::shared_ptr<const Store> store) {
   if (!extent) return fail(std::move(extent).error());
   if (auto adopted = state_->adopt_whole(std::move(store)); !adopted) return adopted;
   if (auto fits = state_->check_size(); !fits) return fits;
-  counters_.set_time_to_first_chunk(core_->loop().now() - started_);
-  set_transport();
+  note_first_chunk();
   return {};
 }
 
@@ -187,9 +186,9 @@ void PullJob::bring_on() {
   if (!follows || follower_ != nullptr) serve_waiters();
 }
 
-std::uint32_t PullJob::advance() {
+void PullJob::advance() {
   const auto follower = follower_;  // which goes as soon as the pull ends
-  return follower->advance();
+  seen_ = follower->advance();
 }
 
 template <class State>
@@ -208,14 +207,17 @@ bool PullJob::wait_in_this_thread() {
   {
     const std::lock_guard lock(calls_);
     if (follower_ == nullptr) return false;
-    seen = advance();
-    follower = follower_;
-    if (follower == nullptr) return true;  // it has ended, or the loop has it
     if (next_waiters_.empty() && complete_waiters_.empty()) return true;
+    follower = follower_;
+    seen = seen_;
   }
   auto waited = follower->wait(seen, options_.wait == Wait::spin ? spin_time : Duration{});
   const std::lock_guard lock(calls_);
-  if (!waited && follower_ == follower) on_end(std::move(waited).error());
+  if (follower_ != follower) return true;  // it has ended, or the loop has it
+  if (waited)
+    seen_ = follower->advance();
+  else
+    on_end(std::move(waited).error());
   return true;
 }
 
@@ -376,14 +378,19 @@ ChunkVerdict PullJob::on_chunk(ChunkIndex chunk) {
     finish(std::move(fits));
     return ChunkVerdict::good;
   }
-  counters_.set_time_to_first_chunk(core_->loop().now() - started_);
-  set_transport();
+  note_first_chunk();
   if (options_.on_progress) {
     const Progress progress = state_->progress();
     gate_->run([&] { options_.on_progress(progress); });
   }
   after_chunk();
   return ChunkVerdict::good;
+}
+
+void PullJob::note_first_chunk() {
+  if (std::exchange(first_chunk_noted_, true)) return;
+  counters_.set_time_to_first_chunk(core_->loop().now() - started_);
+  set_transport();
 }
 
 void PullJob::set_transport() {

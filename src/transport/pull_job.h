@@ -71,7 +71,7 @@ class PullJob : public Sink, public std::enable_shared_from_this<PullJob> {
   bool follow(Transport& transport);
   void bring_on();
   void stop_following();
-  std::uint32_t advance();
+  void advance();
   bool wait_in_this_thread();
   template <class State>
   void let_drive(const std::shared_ptr<State>& state);
@@ -85,6 +85,7 @@ class PullJob : public Sink, public std::enable_shared_from_this<PullJob> {
   Result<void> make_storage(const core::PullExtent& extent);
   void create_output(const core::PullExtent& extent);
   void use(std::unique_ptr<core::PullStorage> storage);
+  void note_first_chunk();
   void set_transport();
   void after_chunk();
   void finish(Result<void> result);
@@ -108,10 +109,12 @@ class PullJob : public Sink, public std::enable_shared_from_this<PullJob> {
   std::unique_ptr<Fetch> fetch_;
   // In its place, where get() waits for the memory itself: never the loop's.
   std::shared_ptr<Follower> follower_;
+  std::uint32_t seen_ = 0;         // what it had said when it was advanced
   std::shared_ptr<void> closing_;  // until it is cancelled: the fetch goes on the loop whoever closes it
   std::size_t next_transport_ = 0;
   std::string trying_;  // the transport before it
   bool adopted_ = false;
+  bool first_chunk_noted_ = false;
   std::optional<Result<void>> ended_;
   TimePoint started_;
   std::deque<std::shared_ptr<NextState>> next_waiters_;
