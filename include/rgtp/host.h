@@ -53,7 +53,7 @@ struct Cleared {
 
 struct ClearOptions {
   // Persistent surfaces that are finished too, which stay otherwise: all of them, or those of this name, that
-  // were exposed so long ago.
+  // were exposed so long ago, by the system's clock. Nothing else here goes by a clock.
   bool persistent = false;
   std::string name = {};
   std::optional<std::chrono::seconds> older_than = {};

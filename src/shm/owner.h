@@ -1,6 +1,8 @@
 // Whose a segment is, and whether that process still lives: one lock file for each exposer process, held by
 // an open-file-description lock that the kernel drops when the process dies, in whatever way. No process id
-// is trusted: they are reused, and mean nothing across namespaces.
+// is trusted: they are reused, and mean nothing across namespaces; nor is any clock. Whom the process hands
+// the lock's own descriptor (SCM_RIGHTS) holds it too, until it is closed there; a descriptor that was opened
+// by name holds nothing.
 //
 //     auto owner = Owner::of_this_process("/dev/shm");
 //     if (!is_alive("/dev/shm", header.owner, user)) ...

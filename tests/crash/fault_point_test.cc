@@ -1,6 +1,6 @@
 // A process is killed at each step between two of its changes to what others see, one step after the other:
-// making a segment, publishing, finishing, withdrawing, taking a name, sweeping. Whoever is left sees no
-// wrong byte, waits for no longer than is promised, and a clean-up leaves nothing that has no owner.
+// making a segment, publishing, finishing, withdrawing, leaving, taking a name, sweeping. Whoever is left
+// sees no wrong byte, waits for no longer than is promised, and a clean-up leaves nothing that has no owner.
 //
 // The sources with those steps are compiled into this program once more, with RGTP_FAULT_POINTS.
 #include "core/fault_point.h"
@@ -119,6 +119,13 @@ class FaultPoints : public testing::Test {
     }
     return got == bytes_.size() ? "ok" : "missing bytes";
   }
+  // The same in another process, since one that has threads cannot be forked any more.
+  std::string pull_elsewhere(const std::string& locator) const {
+    ForkedChild puller([&](const ForkedChild::Parent& parent) { parent.tell(pull(locator, Wait::loop)); });
+    const auto end = puller.read_line();
+    EXPECT_EQ(puller.wait(), 0);
+    return end.value_or("no end");
+  }
   static bool is_typed_end(const std::string& end) {
     return end == "ok" || end == "exposer_gone" || end == "unknown_surface" || end == "aborted" ||
            end == "withdrawn";
@@ -186,6 +193,29 @@ TEST_F(FaultPoints, AnExposerKilledAtAnyStepMisleadsNobodyAndLeavesNothing) {
                60);
 }
 
+TEST_F(FaultPoints, ASurfaceThatIsToStayDoesSinceItIsOfferedWhereverItsExposerIsKilled) {
+  bool offered = false;
+  at_each_step(
+      [&](const ForkedChild::Parent& parent) {
+        Exposer exposer = open_exposer();
+        auto surface =
+            exposer.expose(Source::bytes(bytes_), {.persistent = true, .local_name = "stays"}).get().value();
+        parent.tell("offered");
+        if (!std::move(surface).leave()) parent.tell("not left");
+      },
+      [&](const std::string& line) { offered = line == "offered"; },
+      [&](const std::string& /*step*/) {
+        ASSERT_TRUE(clear_host());
+        const std::string end = pull_elsewhere("rgtp://local/stays");
+        EXPECT_TRUE(end == "ok" || (!std::exchange(offered, false) && end == "unknown_surface")) << end;
+        const auto cleared = clear_host("/dev/shm", {.persistent = true});
+        ASSERT_TRUE(cleared) << cleared.error().message();
+        EXPECT_TRUE(cleared->problems.empty()) << cleared->problems.front();
+        EXPECT_TRUE(left().empty()) << left().front();
+      },
+      15);
+}
+
 TEST_F(FaultPoints, ASweepKilledAtAnyStepHarmsNothingAliveAndTheNextOneFinishesIt) {
   ForkedChild alive([&](const ForkedChild::Parent& parent) {
     Exposer exposer = open_exposer();
@@ -198,6 +228,7 @@ TEST_F(FaultPoints, ASweepKilledAtAnyStepHarmsNothingAliveAndTheNextOneFinishesI
   });
   ASSERT_TRUE(alive.read_line());
   const auto kept = left();
+  const ClearOptions everything = {.persistent = true};
   at_each_step(
       [&](const ForkedChild::Parent& parent) {
         // What a dead one leaves, as a child of this one.
@@ -206,27 +237,27 @@ TEST_F(FaultPoints, ASweepKilledAtAnyStepHarmsNothingAliveAndTheNextOneFinishesI
           Exposer exposer = open_exposer();
           std::vector<Surface> surfaces;
           for (const char* const name : {"one", "two"})
-            surfaces.push_back(exposer.expose(Source::bytes(bytes_), {.local_name = name}).get().value());
+            surfaces.push_back(
+                exposer.expose(Source::bytes(bytes_), {.persistent = *name == 't', .local_name = name})
+                    .get()
+                    .value());
           its_parent.tell("exposed");
           its_parent.wait_to_be_killed();
         });
         if (!dead.read_line()) return;
         dead.kill();
         parent.tell("left");
-        (void)clear_host();
+        (void)clear_host("/dev/shm", everything);
       },
       [](const std::string& /*line*/) {},
       [&](const std::string& /*step*/) {
-        const auto cleared = clear_host();
+        const auto cleared = clear_host("/dev/shm", everything);
         ASSERT_TRUE(cleared) << cleared.error().message();
         EXPECT_TRUE(cleared->problems.empty()) << cleared->problems.front();
         EXPECT_EQ(left(), kept);
         EXPECT_EQ(names_in("/dev/shm/rgtp-" + std::to_string(::geteuid())),
                   (std::vector<std::string>{".lock", "alive"}));
-        ForkedChild puller(
-            [&](const ForkedChild::Parent& parent) { parent.tell(pull("rgtp://local/alive", Wait::loop)); });
-        EXPECT_EQ(puller.read_line(), "ok");
-        EXPECT_EQ(puller.wait(), 0);
+        EXPECT_EQ(pull_elsewhere("rgtp://local/alive"), "ok");
       },
       6);
   alive.kill();

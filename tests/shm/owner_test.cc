@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <spawn.h>
+#include <sys/socket.h>
 
 #include "shm/segment_fixture.h"
 #include "support/forked_child.h"
@@ -50,6 +51,48 @@ class Orphan {
  private:
   const pid_t pid_;
 };
+
+// A way for descriptors from one process to another (unix(7), SCM_RIGHTS).
+class Passage {
+ public:
+  Passage() { EXPECT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends_), 0); }
+  Passage(const Passage&) = delete;
+  Passage& operator=(const Passage&) = delete;
+  ~Passage() {
+    ::close(ends_[0]);
+    ::close(ends_[1]);
+  }
+
+  void send(int descriptor) {
+    auto* const header = CMSG_FIRSTHDR(&message_);
+    *header = {.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+    std::memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
+    EXPECT_EQ(::sendmsg(ends_[0], &message_, 0), 1);
+  }
+  // What was sent before.
+  Descriptor receive() {
+    if (::recvmsg(ends_[1], &message_, MSG_CMSG_CLOEXEC | MSG_DONTWAIT) != 1) return Descriptor();
+    int descriptor = -1;
+    std::memcpy(&descriptor, CMSG_DATA(CMSG_FIRSTHDR(&message_)), sizeof descriptor);
+    return Descriptor(descriptor);
+  }
+
+ private:
+  int ends_[2] = {-1, -1};
+  char byte_ = 'd';
+  iovec part_ = {&byte_, 1};
+  alignas(cmsghdr) char control_[CMSG_SPACE(sizeof(int))] = {};
+  msghdr message_ = {nullptr, 0, &part_, 1, control_, sizeof control_, 0};
+};
+
+// Of this process, and of that file, whatever it was called when it was opened; -1 where there is none.
+int descriptor_of(const fs::path& file) {
+  for (const auto& entry : fs::directory_iterator("/proc/self/fd")) {
+    std::error_code error;
+    if (fs::equivalent(entry.path(), file, error)) return std::stoi(entry.path().filename().string());
+  }
+  return -1;
+}
 
 TEST_F(OwnerTest, LivesWhileItIsHeldAndLeavesNothing) {
   auto owner = own();
@@ -142,6 +185,40 @@ TEST_F(OwnerTest, IsNotKeptAliveByAProgramThatItStarted) {
   child.kill();
   EXPECT_TRUE(dies(id));
   EXPECT_TRUE(orphan.is_there());
+}
+
+TEST_F(OwnerTest, IsNotKeptAliveByADescriptorOfItsFileThatWasPassedOn) {
+  Passage passage;
+  ForkedChild child([&](const ForkedChild::Parent& parent) {
+    const auto owner = own();
+    passage.send(open_owner_file(directory_.path(), owner->id(), ::geteuid()).value().get());
+    parent.tell(owner->id().to_hex());
+    parent.wait_to_be_killed();
+  });
+  const OwnerId id = OwnerId::from_hex(child.read_line().value()).value();
+  const Descriptor passed = passage.receive();
+  ASSERT_TRUE(passed);
+  EXPECT_TRUE(is_locked(passed.get()));
+  child.kill();
+  EXPECT_FALSE(lives(id));
+  EXPECT_FALSE(is_locked(passed.get()));
+}
+
+TEST_F(OwnerTest, LivesOnInWhomItsLockItselfWasPassedToUntilThatOneClosesIt) {
+  Passage passage;
+  ForkedChild child([&](const ForkedChild::Parent& parent) {
+    const auto owner = own();
+    passage.send(descriptor_of(lock_file(owner->id())));
+    parent.tell(owner->id().to_hex());
+    parent.wait_to_be_killed();
+  });
+  const OwnerId id = OwnerId::from_hex(child.read_line().value()).value();
+  Descriptor passed = passage.receive();
+  ASSERT_TRUE(passed);
+  child.kill();
+  EXPECT_TRUE(lives(id));
+  passed.reset();
+  EXPECT_FALSE(lives(id));
 }
 
 TEST_F(OwnerTest, OutlivesTheEndOfAForkedChildThatHadIt) {
