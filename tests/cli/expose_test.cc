@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli/command_fixture.h"
+#include "support/groups.h"
 #include "support/ipv6.h"
 
 namespace rgtp::test {
@@ -143,7 +144,7 @@ TEST_F(Expose, NamesTheHostThatIsAdvertised) {
 
 TEST_F(Expose, TellsAGroupWhatThereIsAndItsIdsWhereItIsTold) {
   write_file("a", 1'500'000);
-  const std::string group = "239.255.71.85:" + std::to_string(20'000 + getpid() % 20'000);
+  const std::string group = group_of_this_process(85);
   const auto plain = expose({"a", "--advertise-group", group});
   const std::string port = plain.locator.substr(8, plain.locator.rfind('/') - 8);
   const std::string id = plain.locator.substr(plain.locator.rfind('/') + 1);

@@ -1,7 +1,5 @@
 // Over the loopback interface: nothing leaves this host.
 #include <array>
-#include <chrono>
-#include <thread>
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
@@ -11,29 +9,21 @@
 
 #include <rgtp/group.h>
 
+#include "support/groups.h"
 #include "support/ipv6.h"
 
 namespace rgtp {
 namespace {
 
-using namespace std::chrono_literals;
-
-// Of this process alone.
-std::string port() { return std::to_string(20'000 + ::getpid() % 20'000); }
-
-std::optional<Advertisement> next_heard(GroupReceiver& receiver) {
-  for (int tries = 0; tries < 200; ++tries) {
-    if (auto heard = receiver.receive()) return heard;
-    std::this_thread::sleep_for(5ms);
-  }
-  return std::nullopt;
-}
+using test::group_of_this_process;
+using test::group_port;
+using test::next_heard;
 
 const Advertisement surface{
     .name = "model.bin", .size = 12'345, .host = "192.0.2.7", .port = 9000, .id = SurfaceId::random()};
 
 TEST(Group, WhoJoinsHearsWhatIsSaid) {
-  const std::string group = "239.255.71.83:" + port();
+  const std::string group = group_of_this_process(83);
   auto receiver = GroupReceiver::open(group);
   ASSERT_TRUE(receiver) << receiver.error().message();
   auto second = GroupReceiver::open(group);
@@ -49,7 +39,7 @@ TEST(Group, WhoJoinsHearsWhatIsSaid) {
 
 TEST(Group, IsOfIpv6Too) {
   if (!test::has_ipv6()) GTEST_SKIP() << "this host has no IPv6";
-  const std::string group = "[ff02::4752]:" + port();
+  const std::string group = "[ff02::4752]:" + group_port();
   const auto receiver = GroupReceiver::open(group);
   EXPECT_TRUE(receiver) << receiver.error().message();
   auto sender = GroupSender::open(group, "[::1]:0");
@@ -61,14 +51,14 @@ TEST(Group, IsOfIpv6Too) {
 }
 
 TEST(Group, WhatIsNoAdvertisementIsNotHeard) {
-  const std::string group = "239.255.71.84:" + port();
+  const std::string group = group_of_this_process(84);
   auto receiver = GroupReceiver::open(group).value();
   const int stranger = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   const in_addr loopback{htonl(INADDR_LOOPBACK)};
   ASSERT_EQ(::setsockopt(stranger, IPPROTO_IP, IP_MULTICAST_IF, &loopback, sizeof loopback), 0);
   sockaddr_in to{};
   to.sin_family = AF_INET;
-  to.sin_port = htons(static_cast<std::uint16_t>(std::stoi(port())));
+  to.sin_port = htons(static_cast<std::uint16_t>(std::stoi(group_port())));
   ::inet_pton(AF_INET, "239.255.71.84", &to.sin_addr);
   const std::array<std::byte, 600> zeros{};
   for (const std::size_t length : {std::size_t{0}, std::size_t{1}, std::size_t{60}, zeros.size()})
@@ -86,7 +76,7 @@ TEST(Group, WhatIsNoGroupIsRefused) {
     EXPECT_EQ(GroupSender::open(wrong, "127.0.0.1:0").error().code, Errc::invalid_argument) << wrong;
     EXPECT_EQ(GroupReceiver::open(wrong).error().code, Errc::invalid_argument) << wrong;
   }
-  auto sender = GroupSender::open("239.255.71.83:" + port(), "127.0.0.1:0").value();
+  auto sender = GroupSender::open(group_of_this_process(83), "127.0.0.1:0").value();
   Advertisement longer = surface;
   longer.host = std::string(254, 'h');
   EXPECT_EQ(sender.send(longer).error().code, Errc::invalid_argument);
