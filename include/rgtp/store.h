@@ -21,6 +21,8 @@ class RGTP_EXPORT Store {
 
   // Whether the chunk is published: its bytes and its trailer never change any more.
   virtual bool has(ChunkIndex chunk) const = 0;
+  // The same for 64 at once: bit i tells of chunk 64 * word + i, and is 0 behind the last chunk.
+  virtual std::uint64_t has_word(std::uint32_t word) const;
   // How many chunks are published. Read before has(), it misses none that it counts.
   virtual std::uint32_t published() const = 0;
   virtual SurfaceState state() const = 0;

@@ -26,6 +26,14 @@ bool ChunkBitmap::test(std::uint32_t bit) const {
   return (words_[bit / 64].load(std::memory_order_acquire) >> (bit % 64) & 1) != 0;
 }
 
+std::uint64_t ChunkBitmap::word(std::uint32_t index) const {
+  assert(index < words_.size());
+  const std::uint32_t bits = bits_ - index * 64;
+  // The memory may be others' too, who write there what they like.
+  const std::uint64_t ours = bits < 64 ? (std::uint64_t{1} << bits) - 1 : ~std::uint64_t{0};
+  return words_[index].load(std::memory_order_acquire) & ours;
+}
+
 std::uint32_t ChunkBitmap::count() const {
   std::uint32_t set = 0;
   for (const BitmapWord& word : words_)

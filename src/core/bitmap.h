@@ -29,6 +29,8 @@ class ChunkBitmap {
   // False where the bit was set already.
   bool set(std::uint32_t bit);
   bool test(std::uint32_t bit) const;
+  // Bits 64 * index to 64 * index + 63; 0 for those behind the last.
+  std::uint64_t word(std::uint32_t index) const;
   // Set bits among all: a scan.
   std::uint32_t count() const;
   // The first clear (set) bit in [from, end); nothing where there is none.

@@ -13,7 +13,8 @@ namespace {
 tl::unexpected<Error> no_memory(std::uint64_t size) {
   return fail(Errc::no_space,
               "there is no memory for " + std::to_string(size) +
-                  " bytes: pull a range, pull chunk by chunk in content order, or into a file");
+                  " bytes: free some, or hold less of it at once: pull a range, chunk by chunk in content "
+                  "order, or into a file; expose a file");
 }
 
 }  // namespace

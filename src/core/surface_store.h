@@ -23,6 +23,7 @@ class SurfaceStore : public Store {
   const Region& region() const override { return *region_; }
   Region& region() { return *region_; }
   bool has(ChunkIndex chunk) const override { return bitmap_.test(chunk.value); }
+  std::uint64_t has_word(std::uint32_t word) const override { return bitmap_.word(word); }
   std::uint32_t published() const override { return published_.load(std::memory_order_acquire); }
   SurfaceState state() const override { return state_.load(std::memory_order_acquire); }
   std::optional<std::uint64_t> final_size() const override;

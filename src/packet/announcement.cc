@@ -6,19 +6,6 @@
 
 namespace rgtp::packet {
 
-namespace {
-
-std::uint64_t read_word(const Store& store, std::uint32_t word) {
-  const std::uint32_t first = word * word_chunks;
-  const std::uint32_t count = std::min(word_chunks, store.manifest().chunk_count() - first);
-  std::uint64_t bits = 0;
-  for (std::uint32_t i = 0; i < count; ++i)
-    if (store.has(ChunkIndex{first + i})) bits |= std::uint64_t{1} << i;
-  return bits;
-}
-
-}  // namespace
-
 std::uint32_t Published::end_of(const Manifest& manifest) const {
   return final_size ? chunks_up_to(*final_size, manifest.chunk_bytes) : manifest.chunk_count();
 }
@@ -31,9 +18,11 @@ Published published_of(const Store& store) {
 }
 
 bool Announcement::shows_all() const {
-  const std::uint32_t end = std::min(words.end() * word_chunks, store->manifest().chunk_count());
-  for (std::uint32_t chunk = words.first * word_chunks; chunk < end; ++chunk)
-    if (!store->has(ChunkIndex{chunk})) return false;
+  for (std::uint32_t word = words.first; word < words.end(); ++word) {
+    const std::uint32_t chunks = store->manifest().chunk_count() - word * word_chunks;
+    const std::uint64_t all = chunks < word_chunks ? (std::uint64_t{1} << chunks) - 1 : ~std::uint64_t{0};
+    if (store->has_word(word) != all) return false;
+  }
   return true;
 }
 
@@ -46,7 +35,7 @@ Announce Announcement::read(std::uint16_t service_delay) const {
   announce.subscribed = subscribed;
   // In this order: a store publishes a chunk before it counts it, and knows its size before either.
   announce.published_to = store->published();
-  for (std::uint32_t i = 0; i < words.count; ++i) announce.bitmap[i] = read_word(*store, words.first + i);
+  for (std::uint32_t i = 0; i < words.count; ++i) announce.bitmap[i] = store->has_word(words.first + i);
   const auto final_size = store->final_size();
   announce.final_size_known = final_size.has_value();
   announce.final_size = final_size.value_or(0);

@@ -21,6 +21,12 @@ class NaiveBitmap {
     return fresh;
   }
   bool test(std::uint32_t bit) const { return bits_[bit]; }
+  std::uint64_t word(std::uint32_t index) const {
+    std::uint64_t word = 0;
+    for (std::uint32_t bit = 0; bit < 64 && index * 64 + bit < bits_.size(); ++bit)
+      if (bits_[index * 64 + bit]) word |= std::uint64_t{1} << bit;
+    return word;
+  }
   std::uint32_t count() const {
     std::uint32_t set = 0;
     for (const bool bit : bits_) set += bit ? 1 : 0;
@@ -39,6 +45,8 @@ class NaiveBitmap {
 void expect_same(const ChunkBitmap& bitmap, const NaiveBitmap& naive, std::mt19937_64& random) {
   ASSERT_EQ(bitmap.count(), naive.count());
   for (std::uint32_t bit = 0; bit < bitmap.size(); ++bit) ASSERT_EQ(bitmap.test(bit), naive.test(bit)) << bit;
+  for (std::uint32_t word = 0; word < bitmap_words(bitmap.size()); ++word)
+    ASSERT_EQ(bitmap.word(word), naive.word(word)) << word;
   // Ranges also begin and end behind the last bit, and turned round.
   std::uniform_int_distribution<std::uint32_t> place(0, bitmap.size() + 70);
   for (int i = 0; i < 50; ++i) {
@@ -124,6 +132,14 @@ TEST(ChunkBitmap, WorksInWordsThatLiveElsewhere) {
   EXPECT_EQ(words[0].load(), 8U);
   EXPECT_EQ(words[1].load(), 0U);
   EXPECT_EQ(words[2].load(), 1U);
+}
+
+TEST(ChunkBitmap, SaysNothingOfBitsBehindTheLastThatOthersSet) {
+  std::vector<BitmapWord> words(2);
+  const ChunkBitmap bitmap(words, 70);
+  words[1] = ~std::uint64_t{0};
+  EXPECT_EQ(bitmap.word(0), 0U);
+  EXPECT_EQ(bitmap.word(1), 0x3fU);
 }
 
 TEST(ChunkBitmap, NeedsAWordForEverySixtyFourBits) {

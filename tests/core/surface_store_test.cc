@@ -72,6 +72,14 @@ TEST(SurfaceStore, PublishesChunkByChunk) {
   EXPECT_TRUE(store->check_unchanged());
 }
 
+TEST(SurfaceStore, SaysOfSixtyFourChunksAtOnceWhatItSaysOfEach) {
+  constexpr std::uint64_t bytes = 70 * 4096;
+  const auto store = test::unpublished_store(manifest_of(bytes), pattern(bytes));
+  for (const std::uint32_t chunk : {3U, 63U, 64U, 69U}) test::publish(*store, ChunkIndex{chunk});
+  for (const std::uint32_t word : {0U, 1U}) EXPECT_EQ(store->has_word(word), store->Store::has_word(word));
+  EXPECT_EQ(store->has_word(1), 0x21U);
+}
+
 TEST(SurfaceStore, CountsAChunkThatIsPublishedAgainOnce) {
   const auto store = test::unpublished_store(manifest_of(size), pattern(size));
   test::publish(*store, ChunkIndex{1});
