@@ -88,8 +88,9 @@ class RGTP_EXPORT Surface {
   const Manifest& manifest() const;
   Stats stats() const;
 
-  // Leaves a persistent surface to stay, instead of withdrawing it; from when this process has ended it may
-  // be removed by name. invalid_argument for one that is not persistent, `closed` where its loop is.
+  // Leaves a persistent surface to stay, instead of withdrawing it. From now on it may be removed as one of a
+  // process that has ended: at the latest when this one has, at once where nothing else here is exposed.
+  // invalid_argument for one that is not persistent, `closed` where its loop is.
   [[nodiscard]] Result<void> leave() &&;
 
  private:

@@ -44,7 +44,11 @@ struct RGTP_EXPORT Manifest {
   // Checks every limit above and that the fields agree. A manifest from outside is used only after this.
   [[nodiscard]] Result<void> validate() const;
 
-  std::uint32_t chunk_count() const;
+  std::uint32_t chunk_count() const { return chunks_in(size, chunk_bytes); }
+  // How many chunks hold so many bytes, the last of them perhaps not full.
+  static std::uint32_t chunks_in(std::uint64_t bytes, std::uint32_t chunk_bytes) {
+    return static_cast<std::uint32_t>(bytes / chunk_bytes + (bytes % chunk_bytes != 0 ? 1 : 0));
+  }
   // What storing it takes: size, or whole chunks for all of its capacity under size_pending.
   std::uint64_t stored_bytes() const {
     return size_pending ? std::uint64_t{chunk_count()} * chunk_bytes : size;

@@ -165,8 +165,7 @@ std::optional<Error> LocalFetch::end_of(SurfaceState state) const {
 bool LocalFetch::lacks_chunks() const {
   const auto size = store_->final_size();
   if (!size) return true;
-  const std::uint64_t chunk_bytes = store_->manifest().chunk_bytes;
-  return lowest_ < (*size + chunk_bytes - 1) / chunk_bytes && lowest_ < told_.size() &&
+  return lowest_ < Manifest::chunks_in(*size, store_->manifest().chunk_bytes) && lowest_ < told_.size() &&
          (adopted_ || !store_->has(ChunkIndex{lowest_}));
 }
 

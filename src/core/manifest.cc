@@ -49,10 +49,6 @@ Result<void> Manifest::validate() const {
   return {};
 }
 
-std::uint32_t Manifest::chunk_count() const {
-  return static_cast<std::uint32_t>((size + chunk_bytes - 1) / chunk_bytes);
-}
-
 std::uint32_t Manifest::length_of(ChunkIndex chunk) const {
   if (size_pending || chunk.value + 1 < chunk_count()) return chunk_bytes;
   return static_cast<std::uint32_t>(size - offset_of(chunk));

@@ -7,7 +7,7 @@
 namespace rgtp::packet {
 
 std::uint32_t Published::end_of(const Manifest& manifest) const {
-  return final_size ? chunks_up_to(*final_size, manifest.chunk_bytes) : manifest.chunk_count();
+  return final_size ? Manifest::chunks_in(*final_size, manifest.chunk_bytes) : manifest.chunk_count();
 }
 
 Published published_of(const Store& store) {

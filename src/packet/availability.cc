@@ -59,7 +59,7 @@ Result<void> Availability::set_final_size(std::uint64_t size) {
   if (final_size_ && *final_size_ != size)
     return malformed("the exposer names another final size than before");
   final_size_ = size;
-  end_ = ChunkIndex{chunks_up_to(size, chunk_bytes_)};
+  end_ = ChunkIndex{Manifest::chunks_in(size, chunk_bytes_)};
   return {};
 }
 

@@ -40,17 +40,22 @@ void ExposerEngine::handle_growth(const SurfaceId& id) {
 }
 
 bool ExposerEngine::poll_transmit(TimePoint now, Train& train) {
-  // One at a time, so that the answers that wait stay few; and every other one, so that data is sent too.
-  auto news = std::exchange(told_last_, false) ? std::nullopt : subscriptions_.poll(now);
-  if (news) {
+  // One at a time, so that the answers that wait stay few; and every other one where there is data to send.
+  if (std::exchange(told_last_, false) && output_.poll_transmit(now, train)) return true;
+  while (auto news = subscriptions_.poll(now)) {
     told_last_ = true;
-    const Refuse echo = echo_of(news->announcement);
-    if (news->end)
-      output_.refuse(now, news->peer, Validated::yes, refusal(echo, *news->end));
-    else if (output_.may_answer(now, news->peer, echo))
-      announce(now, news->peer, news->observer, std::move(news->announcement));
+    tell(now, std::move(*news));
+    if (output_.poll_transmit(now, train)) return true;
   }
   return output_.poll_transmit(now, train);
+}
+
+void ExposerEngine::tell(TimePoint now, Subscriptions::News news) {
+  const Refuse echo = echo_of(news.announcement);
+  if (news.end)
+    output_.refuse(now, news.peer, Validated::yes, refusal(echo, *news.end));
+  else if (output_.may_answer(now, news.peer, echo))
+    announce(now, news.peer, news.observer, std::move(news.announcement));
 }
 
 void ExposerEngine::handle_datagram(TimePoint arrived, const Peer& peer,

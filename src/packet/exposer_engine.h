@@ -45,6 +45,9 @@ class ExposerEngine {
   [[nodiscard]] bool poll_transmit(TimePoint now, Train& train);
   // When there may be something to send that no datagram asks for; TimePoint::max() for never.
   TimePoint poll_timeout() const { return subscriptions_.next(); }
+  // Whether pullers are still to be told that their surface was taken back: whoever did that may be about to
+  // end, and they are not to wait for the next turn.
+  bool has_ends_to_tell() const { return subscriptions_.has_ends(); }
 
   // A request whose bytes are not in memory. Calling read_ahead() on a worker thread brings them there; then
   // handle_read_done() on the engine's own puts the request back in line. Its age counts from then.
@@ -68,6 +71,7 @@ class ExposerEngine {
                     const Published& published);
   void follow_hello(TimePoint arrived, const Peer& peer, const Hello& hello, const Exposed& exposed,
                     const Published& published);
+  void tell(TimePoint now, Subscriptions::News news);
   void announce(TimePoint arrived, const Peer& peer, const std::shared_ptr<Observer>& observer,
                 Announcement announcement);
   void announce_unpublished(TimePoint arrived, const Peer& peer, const Exposed& exposed,
@@ -77,7 +81,7 @@ class ExposerEngine {
   CookieJar cookies_;
   ExposedSurfaces surfaces_;
   Subscriptions subscriptions_;
-  bool told_last_ = false;  // who waits, in the last poll_transmit()
+  bool told_last_ = false;  // news, in the last poll_transmit()
   ExposerOutput output_;
 };
 

@@ -47,7 +47,7 @@ WordRange Poller::poll(TimePoint now, Duration rtt, const Availability& availabi
   return words;
 }
 
-void Poller::on_announce(TimePoint now, Availability::News news, Tells tells, Duration rtt) {
+void Poller::on_announce(TimePoint now, Availability::News news, WordRange words, Tells tells, Duration rtt) {
   using News = Availability::News;
   is_told_ = tells == Tells::unasked;
   is_answered_ = true;
@@ -56,15 +56,17 @@ void Poller::on_announce(TimePoint now, Availability::News news, Tells tells, Du
     next_ = std::min(next_, polled_ + interval_);
   }
   const Duration shortest = shortest_interval(rtt);
-  // A count that rose says that walking on is worth its while; of words that one ANNOUNCE covers it says
-  // nothing that their bits do not.
-  const bool is_elsewhere = news == News::gap || (news == News::count && is_wide_);
+  // A count that rose says that walking on is worth its while; where one ANNOUNCE covers all, and covers what
+  // is wanted by now, it says nothing that the bits do not.
+  const bool covers_front = words.first <= front_.first && front_.first < words.end();
+  const bool is_elsewhere = news == News::gap || (news == News::count && (is_wide_ || !covers_front));
   if (is_elsewhere) {
     interval_ = shortest;
     next_ = std::min(next_, polled_ + soonest(rtt));
   } else if (news == News::chunks) {
     interval_ = shortest;
-    next_ = is_told_ ? now + interval_ : std::min(next_, polled_ + interval_);
+    next_ = is_told_ ? std::min(now + interval_, polled_ + renewal_interval)
+                     : std::min(next_, polled_ + interval_);
   } else if (interval_ < shortest) {
     interval_ = shortest;
     next_ = polled_ + interval_;

@@ -6,12 +6,14 @@
 //
 // An exposer that says so tells of these words unasked from then on. Polls are for what is lost then, and to
 // be remembered: the interval begins at two round trips, and doubles up to 2 s; behind a poll that nothing
-// followed it is 100 ms, until something is heard. What was published elsewhere is polled for as before.
+// followed it is 100 ms, until something is heard; and what comes puts the next one off by no more than half
+// of the time that it is remembered. What was published elsewhere is polled for as before.
 #pragma once
 
 #include <algorithm>
 
 #include "packet/availability.h"
+#include "packet/subscriptions.h"
 
 namespace rgtp::packet {
 
@@ -22,6 +24,7 @@ class Poller {
   // Where the exposer tells unasked.
   static constexpr Duration min_told_interval = std::chrono::milliseconds(10);
   static constexpr Duration max_told_interval = std::chrono::seconds(2);
+  static constexpr Duration renewal_interval = Subscriptions::lifetime / 2;
 
   // Whoever is told unasked polls several times in `idle_timeout`: answers are what shows that the exposer
   // lives.
@@ -36,7 +39,8 @@ class Poller {
   WordRange poll(TimePoint now, Duration rtt, const Availability& availability, ChunkRange wanted,
                  std::uint16_t most);
   enum class Tells { asked, unasked };  // what the exposer will do
-  void on_announce(TimePoint now, Availability::News news, Tells tells, Duration rtt);
+  // Of these words.
+  void on_announce(TimePoint now, Availability::News news, WordRange words, Tells tells, Duration rtt);
 
  private:
   enum class Turn { front, walk };

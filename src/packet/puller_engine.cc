@@ -125,7 +125,8 @@ void PullerEngine::on_announce(TimePoint now, std::span<const std::byte> datagra
   const auto news = availability_.on_announce(*announce);
   if (!news) return fail_with(news.error());
   if (*news == Availability::News::ignored) return dropped(datagram);
-  poller_.on_announce(now, *news, announce->subscribed ? Poller::Tells::unasked : Poller::Tells::asked,
+  poller_.on_announce(now, *news, announce->words,
+                      announce->subscribed ? Poller::Tells::unasked : Poller::Tells::asked,
                       path_.rtt().smoothed());
   tell_final_size();
 }

@@ -32,10 +32,6 @@ std::uint32_t slices_of(const Manifest& manifest, ChunkIndex chunk, std::uint16_
   return divide_up(stored_bytes(manifest, chunk), slice_bytes);
 }
 
-std::uint32_t chunks_up_to(std::uint64_t size, std::uint32_t chunk_bytes) {
-  return static_cast<std::uint32_t>(size / chunk_bytes + (size % chunk_bytes != 0 ? 1 : 0));
-}
-
 void runs_from_beginning(const Manifest& manifest, std::uint32_t chunks, std::uint32_t slices_wanted,
                          PullRequest& pull) {
   std::uint32_t left =

@@ -15,9 +15,6 @@ std::uint16_t slice_bytes_for(const Manifest& manifest, std::uint16_t capacity);
 // Into how many slices of this length the chunk and its trailer are cut: at least 1, at most 65,536.
 std::uint32_t slices_of(const Manifest& manifest, ChunkIndex chunk, std::uint16_t slice_bytes);
 
-// How many chunks hold the first `size` bytes of a surface.
-std::uint32_t chunks_up_to(std::uint64_t size, std::uint32_t chunk_bytes);
-
 // What follows a HELLO with a valid cookie: fills in the runs of the first slices of a surface's `chunks`
 // chunks, as many as the puller wants and one train takes. Both sides compute the same.
 void runs_from_beginning(const Manifest& manifest, std::uint32_t chunks, std::uint32_t slices_wanted,

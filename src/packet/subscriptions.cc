@@ -9,6 +9,8 @@ namespace {
 
 // Before everything else.
 constexpr TimePoint at_once{};
+// At most as often all entries are looked at to make room.
+constexpr Duration forget_interval = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -103,6 +105,8 @@ void Subscriptions::forget(Entries::iterator entry) {
 }
 
 void Subscriptions::forget_expired(TimePoint now) {
+  if (now < forgotten_ + forget_interval) return;
+  forgotten_ = now;
   for (auto entry = entries_.begin(); entry != entries_.end();) {
     const auto next = std::next(entry);
     if (entry->second.expires < now) forget(entry);

@@ -47,6 +47,8 @@ class Subscriptions {
   std::optional<News> poll(TimePoint now);
   // When poll() will have something; TimePoint::max() where nothing is due.
   TimePoint next() const;
+  // Whether somebody is still to be told of an end.
+  bool has_ends() const { return next() == TimePoint{}; }
   std::size_t size() const { return entries_.size(); }
 
  private:
@@ -72,7 +74,8 @@ class Subscriptions {
   std::set<std::pair<TimePoint, Key>> due_;
   // By what they wait for, so that a chunk costs no look at those that know of one already.
   std::set<std::pair<const Store*, Key>> idle_;
-  TimePoint next_;  // before which nobody is told anything
+  TimePoint next_;       // before which nobody is told anything
+  TimePoint forgotten_;  // when it was last looked for what has expired
 };
 
 }  // namespace rgtp::packet

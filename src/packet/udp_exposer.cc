@@ -111,7 +111,7 @@ void UdpExposer::receive() {
 void UdpExposer::serve() {
   const TimePoint end = loop_.now() + longest_turn;
   Sent sent = send_some();
-  while (sent == Sent::some && loop_.now() < end) {
+  while (sent == Sent::some && (loop_.now() < end || engine_.has_ends_to_tell())) {
     receive();
     sent = send_some();
   }

@@ -52,8 +52,9 @@ class OutputFile : public Region {
   std::uint64_t size() const override;
 
   // Gives the file its name, atomically: replacing what is there (a symbolic link itself, not what it points
-  // to), or already_exists under IfExists::refuse. Once; where it failed it may be tried again. It does not
-  // wait for the disk: after a power failure the file may be gone, or have its name and size and hold zeros,
+  // to), or already_exists under IfExists::refuse. Once; where it failed it may be tried again. A file
+  // whose space was not taken before waits for the disk, which may say only then that it is full. Others do
+  // not: after a power failure the file may be gone, or have its name and size and hold zeros,
   // and what it replaced is gone then.
   //
   // With a length, only so much of it is kept: what is behind it is gone from the file, and may not be

@@ -67,8 +67,7 @@ HostSurface look_at(const fs::path& directory, const Named& named) {
                                .source = {}};
   if (manifest.size_pending && details.size_known) {
     details.size = std::min(live->final_size, manifest.size);
-    details.chunks =
-        static_cast<std::uint32_t>((details.size + manifest.chunk_bytes - 1) / manifest.chunk_bytes);
+    details.chunks = Manifest::chunks_in(details.size, manifest.chunk_bytes);
   }
   if (header.kind == RegionKind::file) details.source = header.file.path;
   surface.details = std::move(details);

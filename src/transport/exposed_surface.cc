@@ -40,14 +40,17 @@ Result<void> ExposedSurface::leave() {
   if (!persistent_ || store_->state() != SurfaceState::finished)
     return fail(Errc::invalid_argument,
                 "only a persistent surface that is finished can be left: see ExposeOptions::persistent");
-  left_ = true;
-  if (withdrawn_) return fail(Errc::closed, "the surface was withdrawn when its event loop was closed");
+  auto fate = Fate::offered;
+  fate_.compare_exchange_strong(fate, Fate::left);
+  if (fate == Fate::withdrawn)
+    return fail(Errc::closed, "the surface was withdrawn when its event loop was closed");
   return {};
 }
 
 void ExposedSurface::withdraw() {
-  if (!left_) withdrawn_ = true;
-  if (left_) {
+  auto fate = Fate::offered;
+  fate_.compare_exchange_strong(fate, Fate::withdrawn);
+  if (fate == Fate::left) {
     if (local_name_ != nullptr) local_name_->leave();
     for (const auto& exposure : exposures_) exposure->leave();
   }

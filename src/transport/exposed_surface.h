@@ -56,8 +56,8 @@ class ExposedSurface : public std::enable_shared_from_this<ExposedSurface> {
   std::atomic<bool> growth_told_{false};
   std::vector<std::unique_ptr<Exposure>> exposures_;
   const bool persistent_;
-  std::atomic<bool> left_{false};
-  std::atomic<bool> withdrawn_{false};
+  enum class Fate { offered, left, withdrawn };  // the first thing that is decided holds
+  std::atomic<Fate> fate_{Fate::offered};
   std::shared_ptr<shm::LocalName> local_name_;
   std::shared_ptr<void> closing_;
 };

@@ -194,30 +194,31 @@ void PullJob::advance() {
 template <class State>
 void PullJob::let_drive(const std::shared_ptr<State>& state) {
   if (follower_ == nullptr) return;
-  state->set_driver([weak = weak_from_this()] {
+  // Called inside get() of the state itself.
+  state->set_driver([weak = weak_from_this(), driven = state.get()] {
     const auto self = weak.lock();
-    return self != nullptr && self->wait_in_this_thread();
+    return self != nullptr && self->wait_in_this_thread(*driven);
   });
 }
 
 // False once nothing more comes that way.
-bool PullJob::wait_in_this_thread() {
+template <class State>
+bool PullJob::wait_in_this_thread(State& driven) {
   std::shared_ptr<Follower> follower;
   std::uint32_t seen = 0;
   {
     const std::lock_guard lock(calls_);
     if (follower_ == nullptr) return false;
-    if (next_waiters_.empty() && complete_waiters_.empty()) return true;
+    if (driven.finished()) return true;  // by another thread, which saw what this one would wait for
     follower = follower_;
     seen = seen_;
   }
   auto waited = follower->wait(seen, options_.wait == Wait::spin ? spin_time : Duration{});
   const std::lock_guard lock(calls_);
   if (follower_ != follower) return true;  // it has ended, or the loop has it
-  if (waited)
-    seen_ = follower->advance();
-  else
-    on_end(std::move(waited).error());
+  // Who died may have published something and not said so.
+  if (waited || waited.error().code == Errc::exposer_gone) seen_ = follower->advance();
+  if (!waited && follower_ == follower) on_end(std::move(waited).error());
   return true;
 }
 
@@ -266,7 +267,7 @@ Error PullJob::final_error(Error error) const {
 }
 
 void PullJob::on_end(Error error) {
-  if (ended_) return;
+  if (ended_ || committing_) return;
   if (!falls_back(error)) return finish(fail(final_error(std::move(error))));
   if (!on_loop_) {
     stop_following();
@@ -401,7 +402,19 @@ void PullJob::set_transport() {
 void PullJob::after_chunk() {
   if (ended_ || !state_->complete()) return serve_waiters();
   set_transport();
-  finish(output_ != nullptr ? output_->commit(state_->extent()->range.length) : Result<void>());
+  if (output_ == nullptr) return finish({});
+  serve_waiters();
+  if (!std::exchange(committing_, true)) commit();
+}
+
+// A disk may be waited for, which says only then that it is full: a worker does it, and nothing more is
+// wanted meanwhile.
+void PullJob::commit() {
+  drop_fetch();
+  auto done = std::make_shared<Result<void>>();
+  core_->loop().offload(
+      [done, output = output_, length = state_->extent()->range.length] { *done = output->commit(length); },
+      [self = shared_from_this(), done] { self->finish(std::move(*done)); });
 }
 
 void PullJob::finish(Result<void> result) {

@@ -72,7 +72,8 @@ class PullJob : public Sink, public std::enable_shared_from_this<PullJob> {
   void bring_on();
   void stop_following();
   void advance();
-  bool wait_in_this_thread();
+  template <class State>
+  bool wait_in_this_thread(State& driven);
   template <class State>
   void let_drive(const std::shared_ptr<State>& state);
   void go_to_loop();
@@ -88,6 +89,7 @@ class PullJob : public Sink, public std::enable_shared_from_this<PullJob> {
   void note_first_chunk();
   void set_transport();
   void after_chunk();
+  void commit();
   void finish(Result<void> result);
   void drop_fetch();
   void serve_waiters();
@@ -115,6 +117,7 @@ class PullJob : public Sink, public std::enable_shared_from_this<PullJob> {
   std::string trying_;  // the transport before it
   bool adopted_ = false;
   bool first_chunk_noted_ = false;
+  bool committing_ = false;  // all is there, and the file is about to have its name
   std::optional<Result<void>> ended_;
   TimePoint started_;
   std::deque<std::shared_ptr<NextState>> next_waiters_;

@@ -1,5 +1,6 @@
-// Exposers and pullers of shared memory are killed with SIGKILL at random moments. Whoever is left ends with
-// exact bytes or with a typed error, in time; views keep their bytes; and a clean-up leaves nothing.
+// Exposers and pullers, by memory and by packets, are killed with SIGKILL at random moments. Whoever is left
+// ends with exact bytes or with a typed error, in time; views keep their bytes; and a clean-up leaves
+// nothing.
 //
 // The children fork before this process has a thread: each test starts them all from one that never has one.
 // So the process that pulls is a child too, and the test itself only kills, waits and looks.
@@ -99,9 +100,9 @@ void expose_until_killed(Exposer exposer, Kind kind, std::span<const std::byte> 
 }
 
 // Pulls what it is told of and says how that ended: "ok", the code's name, or what is wrong.
-std::string pull_once(Puller& puller, const Locator& locator, Order order, std::span<const std::byte> bytes,
-                      const Route& route = Route::automatic()) {
-  Pull pull = puller.pull(locator, {.order = order, .route = route});
+std::string pull_once(Puller& puller, const Locator& locator, std::span<const std::byte> bytes,
+                      const PullOptions& options) {
+  Pull pull = puller.pull(locator, options);
   std::vector<bool> seen(bytes.size() / chunk_bytes + 1);
   while (true) {
     const auto next = pull.next().get();
@@ -115,6 +116,13 @@ std::string pull_once(Puller& puller, const Locator& locator, Order order, std::
   return std::ranges::find(seen, false) == seen.end() ? "ok" : "missing chunks";
 }
 
+// Each of the ways to pull in turn.
+PullOptions way(int turn) {
+  return {.order = turn % 2 == 0 ? Order::arrival : Order::content,
+          .route = turn / 2 % 3 == 2 ? Route::only("udp") : Route::automatic(),
+          .wait = turn / 2 % 3 == 1 ? Wait::block : Wait::loop};
+}
+
 bool is_typed_end(const std::string& end) {
   return end == "ok" || end == "exposer_gone" || end == "unknown_surface" || end == "aborted" ||
          end == "withdrawn" || end == "unreachable";
@@ -125,20 +133,19 @@ TEST_F(MemoryCrash, OfTheExposerEndsEachPullInTimeWithExactBytesOrATypedError) {
   int ended_early = 0;
   for (int kill = 0; kill < kills(); ++kill) {
     const Kind kind = kill % 4 == 3 ? Kind::whole : Kind::growing;
-    const Route route = kill % 2 == 0 ? Route::automatic() : Route::only("udp");
     ForkedChild exposer([&](const ForkedChild::Parent& parent) {
       expose_until_killed(open_exposer(), kind, bytes_, parent);
     });
     const auto locator = exposer.read_line();
     ASSERT_TRUE(locator);
-    const auto pulling = [&](Order order) {
-      return std::make_unique<ForkedChild>([&, order](const ForkedChild::Parent& parent) {
+    const auto pulling = [&](int turn) {
+      return std::make_unique<ForkedChild>([&, turn](const ForkedChild::Parent& parent) {
         Puller puller = open_puller();
         parent.tell("open");
-        parent.tell(pull_once(puller, Locator::parse(*locator).value(), order, bytes_, route));
+        parent.tell(pull_once(puller, Locator::parse(*locator).value(), bytes_, way(turn)));
       });
     };
-    const std::unique_ptr<ForkedChild> pullers[] = {pulling(Order::arrival), pulling(Order::content)};
+    const std::unique_ptr<ForkedChild> pullers[] = {pulling(2 * kill), pulling(2 * kill + 1)};
     for (const auto& puller : pullers) ASSERT_TRUE(puller->read_line());
     sleep_up_to(40ms);
     exposer.kill();
@@ -220,17 +227,17 @@ TEST_F(MemoryCrash, OfPullersDisturbsNobody) {
   const auto whole_locator = growing.read_line();
   const auto growing_locator = growing.read_line();
   ASSERT_TRUE(whole_locator && growing_locator);
-  const auto pulling = [&](const std::string& locator) {
+  const auto pulling = [&](const std::string& locator, const PullOptions& options = {}) {
     return std::make_unique<ForkedChild>([&](const ForkedChild::Parent& parent) {
       Puller puller = open_puller();
       parent.tell("open");
-      parent.tell(pull_once(puller, Locator::parse(locator).value(), Order::content, bytes_));
+      parent.tell(pull_once(puller, Locator::parse(locator).value(), bytes_, options));
     });
   };
   const auto steady = pulling(*growing_locator);
   ASSERT_EQ(steady->read_line(), "open");
   for (int kill = 0; kill < kills(); ++kill) {
-    const auto victim = pulling(kill % 2 == 0 ? *growing_locator : *whole_locator);
+    const auto victim = pulling(kill % 2 == 0 ? *growing_locator : *whole_locator, way(kill / 2));
     ASSERT_EQ(victim->read_line(), "open");
     sleep_up_to(5ms);
     victim->kill();

@@ -105,7 +105,7 @@ class Exposer {
     core::SurfaceStore& store = *stores_[4];
     const std::uint32_t chunk = input.byte() % growing_chunks;
     const auto size = store.final_size();
-    if (size && chunk >= chunks_up_to(*size, 4096)) return;
+    if (size && chunk >= Manifest::chunks_in(*size, 4096)) return;
     if (!store.has(ChunkIndex{chunk})) test::publish(store, ChunkIndex{chunk});
     engine_.handle_growth(numbered_id(5));
   }
@@ -283,7 +283,8 @@ class Exposer {
     REQUIRE(announce.published_to <= growing_chunks && announce.words.end() <= 2);
     if (!announce.final_size_known || announce.words.end() < 2) return;
     for (std::uint32_t bit = 0; bit < 64; ++bit)
-      REQUIRE((announce.bits().back() >> bit & 1) == 0 || 64 + bit < chunks_up_to(announce.final_size, 4096));
+      REQUIRE((announce.bits().back() >> bit & 1) == 0 ||
+              64 + bit < Manifest::chunks_in(announce.final_size, 4096));
   }
 
   void read(fuzz::Input& input) {

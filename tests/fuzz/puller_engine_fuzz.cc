@@ -139,7 +139,7 @@ class Puller {
   }
   // What the engine may believe from now on.
   void note(std::uint32_t published, bool final_size_known, std::uint64_t final_size) {
-    if (final_size_known) least_end_ = std::min(least_end_, chunks_up_to(final_size, 4096));
+    if (final_size_known) least_end_ = std::min(least_end_, Manifest::chunks_in(final_size, 4096));
     most_published_ = std::max(most_published_, published);
   }
   // DATA for any slice under any number, cut like the last request, mostly with the right bytes.
@@ -207,7 +207,7 @@ class Puller {
       REQUIRE(is_valid_slice_bytes(store_->manifest(), pull->slice_bytes));
       for (const Run& run : pull->asked()) {
         REQUIRE(run.chunk.value < store_->manifest().chunk_count());
-        REQUIRE(!sink_.final_size() || run.chunk.value < chunks_up_to(*sink_.final_size(), 4096));
+        REQUIRE(!sink_.final_size() || run.chunk.value < Manifest::chunks_in(*sink_.final_size(), 4096));
         REQUIRE(kind_ == Kind::finished || (announced_ >> run.chunk.value & 1) != 0 ||
                 most_published_ >= least_end_);
         REQUIRE(run.first + run.count <= slices_of(store_->manifest(), run.chunk, pull->slice_bytes));

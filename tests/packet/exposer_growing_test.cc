@@ -1,4 +1,6 @@
 // An exposer's engine whose surface is still being written.
+#include <set>
+
 #include "packet/exposer_fixture.h"
 
 namespace rgtp::packet {
@@ -51,6 +53,29 @@ TEST_F(GrowingExposer, AnswersAPollWithOneAnnounce) {
   EXPECT_FALSE(announce->final_size_known);
   EXPECT_EQ(observer_->count<event::DatagramReceived>(), 1U);
   EXPECT_EQ(observer_->count<event::DatagramSent>(), 1U);
+}
+
+TEST_F(GrowingExposer, TellsAllWhoWaitWithoutBeingCalledLater) {
+  grow(10 * 4096);
+  std::set<std::uint16_t> ports;
+  for (std::uint16_t port = 1001; port <= 1005; ++port) {
+    puller_.remote.port = port;
+    send(poll_for({0, 1}));
+    ports.insert(port);
+  }
+  EXPECT_EQ(all_sent().size(), 5U);
+  now_ += 1s;
+  publish(0);
+  engine_.handle_growth(id());
+  EXPECT_EQ(all_sent().size(), 5U);
+  engine_.withdraw(id());
+  EXPECT_TRUE(engine_.has_ends_to_tell());
+  for (const Sent& sent : all_sent()) {
+    EXPECT_EQ(parse_refuse(sent.bytes)->reason, Refusal::withdrawn);
+    EXPECT_EQ(ports.erase(sent.peer.remote.port), 1U);
+  }
+  EXPECT_TRUE(ports.empty());
+  EXPECT_FALSE(engine_.has_ends_to_tell());
 }
 
 TEST_F(GrowingExposer, TellsWhatIsThereWhenTheAnswerLeaves) {

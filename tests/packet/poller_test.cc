@@ -33,7 +33,7 @@ class PollerTest : public testing::Test {
   void publish(std::uint16_t word, std::uint64_t bits) {
     Announce announce{.published_to = availability_.published() + 1, .words = {word, 1}};
     announce.bitmap[0] = bits;
-    poller_.on_announce(now_, availability_.on_announce(announce).value(), tells_, rtt_);
+    poller_.on_announce(now_, availability_.on_announce(announce).value(), announce.words, tells_, rtt_);
   }
 
   Availability availability_;
@@ -43,6 +43,7 @@ class PollerTest : public testing::Test {
   TimePoint now_ = test::start_time;
   Duration rtt_ = 40ms;
   Poller::Tells tells_ = Poller::Tells::asked;
+  WordRange words_ = {0, 10};  // of an announcement
 };
 
 TEST_F(PollerTest, BeginsAtOnceAtAQuarterOfARoundTripAndDoublesUpToATenthOfASecond) {
@@ -67,9 +68,9 @@ TEST_F(PollerTest, BeginsAgainAtNews) {
   EXPECT_EQ(next(), now_ + 7ms);
   EXPECT_EQ(interval(), 10ms);
   EXPECT_EQ(interval(), 20ms);
-  poller_.on_announce(now_, News::none, tells_, rtt_);
+  poller_.on_announce(now_, News::none, words_, tells_, rtt_);
   EXPECT_EQ(interval(), 40ms);
-  poller_.on_announce(now_, News::count, tells_, rtt_);
+  poller_.on_announce(now_, News::count, words_, tells_, rtt_);
   EXPECT_EQ(interval(), 80ms);
 }
 
@@ -88,11 +89,11 @@ TEST_F(PollerTest, PollsSeldomWhereItIsToldUnasked) {
   tells_ = Poller::Tells::unasked;
   begin(100);
   poll();
-  poller_.on_announce(now_, News::none, tells_, rtt_);
+  poller_.on_announce(now_, News::none, words_, tells_, rtt_);
   EXPECT_EQ(next(), now_ + 80ms);
   for (const Duration expected : {80ms, 160ms, 320ms, 640ms, 1280ms, 2000ms, 2000ms}) {
     EXPECT_EQ(interval(), expected);
-    poller_.on_announce(now_, News::none, tells_, rtt_);
+    poller_.on_announce(now_, News::none, words_, tells_, rtt_);
   }
   // What comes puts the next poll off.
   for (std::uint64_t bits = 1; bits < 1024; bits = 2 * bits + 1) {
@@ -113,9 +114,34 @@ TEST_F(PollerTest, PollsSoonForWhatItWasNotToldOf) {
   poll();
   now_ += 5ms;
   // Of words that it is told of a count alone says nothing.
-  poller_.on_announce(now_, News::count, tells_, rtt_);
+  poller_.on_announce(now_, News::count, words_, tells_, rtt_);
   EXPECT_GE(next(), now_ + 75ms);
-  poller_.on_announce(now_, News::gap, tells_, rtt_);
+  poller_.on_announce(now_, News::gap, words_, tells_, rtt_);
+  EXPECT_EQ(next(), now_ + 5ms);
+}
+
+TEST_F(PollerTest, RenewsWhatItIsToldOfHoweverSteadilyNewsComes) {
+  tells_ = Poller::Tells::unasked;
+  begin(100 * 64);
+  poll();
+  const TimePoint polled = now_;
+  for (std::uint32_t chunk = 0; next() > now_; ++chunk) {
+    ASSERT_LT(now_, polled + Subscriptions::lifetime);
+    now_ += 50ms;
+    publish(static_cast<std::uint16_t>(chunk / 64), ~std::uint64_t{0} >> (63 - chunk % 64));
+  }
+  EXPECT_GE(now_, polled + Subscriptions::lifetime / 2);
+}
+
+TEST_F(PollerTest, PollsSoonWhereItIsToldOfWordsThatItWantsNoMore) {
+  tells_ = Poller::Tells::unasked;
+  begin(6 * 64);
+  poll();
+  poller_.on_announce(now_, News::chunks, words_, tells_, rtt_);
+  wanted_.first = ChunkIndex{5 * 64};
+  poll();
+  now_ += 5ms;
+  poller_.on_announce(now_, News::count, {0, 1}, tells_, rtt_);
   EXPECT_EQ(next(), now_ + 5ms);
 }
 
@@ -124,11 +150,11 @@ TEST_F(PollerTest, PollsOftenWhileNothingFollowsItsPolls) {
   begin(100);
   for (int i = 0; i < 8; ++i) {
     poll();
-    poller_.on_announce(now_, News::none, tells_, rtt_);
+    poller_.on_announce(now_, News::none, words_, tells_, rtt_);
   }
   EXPECT_EQ(interval(), 2000ms);
   for (int i = 0; i < 3; ++i) EXPECT_EQ(interval(), 100ms);
-  poller_.on_announce(now_, News::none, tells_, rtt_);
+  poller_.on_announce(now_, News::none, words_, tells_, rtt_);
   EXPECT_EQ(interval(), 2000ms);
 }
 
@@ -137,11 +163,11 @@ TEST_F(PollerTest, PollsSoonOnceItIsToldNoMore) {
   begin(100);
   for (int i = 0; i < 8; ++i) {
     poll();
-    poller_.on_announce(now_, News::none, tells_, rtt_);
+    poller_.on_announce(now_, News::none, words_, tells_, rtt_);
   }
   poll();
   now_ += 20ms;
-  poller_.on_announce(now_, News::none, Poller::Tells::asked, rtt_);
+  poller_.on_announce(now_, News::none, words_, Poller::Tells::asked, rtt_);
   EXPECT_EQ(next(), now_ + 80ms);
 }
 
@@ -199,7 +225,7 @@ TEST_F(PollerTest, DoublesItsIntervalOnceARoundOfAWideSurface) {
   for (int i = 0; i < 10; ++i) EXPECT_EQ(interval(), 10ms) << i;
   EXPECT_EQ(interval(), 20ms);
   // Somewhere there is more.
-  poller_.on_announce(now_, News::count, tells_, rtt_);
+  poller_.on_announce(now_, News::count, words_, tells_, rtt_);
   EXPECT_EQ(interval(), 10ms);
 }
 

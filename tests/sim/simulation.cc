@@ -146,7 +146,7 @@ void Simulation::send_cross_traffic() {
 void Simulation::start_producer() {
   const ProducerOptions& producer = *options_.producer;
   const auto& store = surfaces_[0].own_store;
-  std::vector<std::uint32_t> chunks(packet::chunks_up_to(options_.size, options_.chunk_bytes));
+  std::vector<std::uint32_t> chunks(Manifest::chunks_in(options_.size, options_.chunk_bytes));
   std::iota(chunks.begin(), chunks.end(), 0);
   if (producer.order == ProducerOptions::Order::random)
     for (std::size_t i = 1; i + 1 < chunks.size(); ++i) std::swap(chunks[i], chunks[random_.below(i + 1)]);
