@@ -15,8 +15,13 @@ class RGTP_EXPORT Source {
  public:
   // A file, served in place: it must not change while it is exposed. Pulls of one that did end with
   // source_changed. Times show writing, cutting and replacing; a store through somebody's writable mapping
-  // changes none, and is caught by the tags of the chunks that it hit.
+  // changes none, and is caught by the tags of the chunks that it hit, where they are verified: a view that
+  // is not shows it, and reading a view of a file that is cut short is a signal (SIGBUS). snapshot() has none
+  // of that.
   static Source file(std::filesystem::path path);
+  // A file as it is when it is exposed: copied into memory by a worker thread, after which it may change.
+  // source_changed where it changes meanwhile.
+  static Source snapshot(std::filesystem::path path);
   // Bytes that are copied before expose() returns.
   static Source bytes(std::span<const std::byte> bytes);
   // Bytes that are copied on a worker thread; the vector is kept until then.
@@ -27,16 +32,19 @@ class RGTP_EXPORT Source {
   struct File {
     std::filesystem::path path;
   };
+  struct Snapshot {
+    std::filesystem::path path;
+  };
   struct Memory {
     std::span<const std::byte> bytes;
     std::shared_ptr<const void> keep_alive;  // none: the caller's, to be copied before expose() returns
   };
-  const std::variant<File, Memory>& what() const { return what_; }
+  const std::variant<File, Snapshot, Memory>& what() const { return what_; }
 
  private:
-  explicit Source(std::variant<File, Memory> what) : what_(std::move(what)) {}
+  explicit Source(std::variant<File, Snapshot, Memory> what) : what_(std::move(what)) {}
 
-  std::variant<File, Memory> what_;
+  std::variant<File, Snapshot, Memory> what_;
 };
 
 }  // namespace rgtp

@@ -15,6 +15,7 @@
 #include "cli/console.h"
 #include "cli/routes.h"
 #include "cli/streams.h"
+#include "cli/users.h"
 
 namespace rgtp::cli {
 
@@ -25,6 +26,8 @@ struct ExposeArguments {
   std::string route = "auto";
   std::string local_name;
   std::string name;
+  std::vector<std::string> allowed;  // where empty, this user alone
+  bool snapshot = false;
   bool persistent = false;
   std::string group;  // empty where no group is told
   bool advertises_ids = false;
@@ -48,6 +51,11 @@ class ExposeRun {
       : arguments_(arguments), signals_(signals), output_(signals) {}
 
   ExitCode run() {
+    if (!arguments_.allowed.empty()) {
+      auto access = access_for(arguments_.allowed);
+      if (!access) return report(access.error());
+      access_ = std::move(*access);
+    }
     UdpOptions udp = arguments_.udp;
     udp.log = log_to_stderr(arguments_.verbose ? Verbosity::verbose : Verbosity::normal);
     auto exposer = Exposer::open(
@@ -82,7 +90,8 @@ class ExposeRun {
   using End = std::optional<ExitCode>;
 
   End expose_file(Exposer& exposer, const std::string& file) {
-    auto surface = signals_.wait_for(exposer.expose(Source::file(file), options()));
+    const Source source = arguments_.snapshot ? Source::snapshot(file) : Source::file(file);
+    auto surface = signals_.wait_for(exposer.expose(source, options()), tick());
     if (!surface) return ExitCode::ok;  // told to end before it was all tagged
     if (!*surface) return report(surface->error());
     surfaces_.push_back(std::move(**surface));
@@ -141,8 +150,10 @@ class ExposeRun {
   }
 
   ExposeOptions options() const {
-    return {
-        .name = arguments_.name, .persistent = arguments_.persistent, .local_name = arguments_.local_name};
+    return {.name = arguments_.name,
+            .access = access_,
+            .persistent = arguments_.persistent,
+            .local_name = arguments_.local_name};
   }
 
   // Locators alone on stdout, one a line, at once: a script reads them while this goes on. What nobody can
@@ -160,6 +171,7 @@ class ExposeRun {
   Signals& signals_;
   StdoutWriter output_;
   std::vector<Surface> surfaces_;
+  std::optional<Access> access_;
   std::optional<Advertiser> advertiser_;
 };
 
@@ -192,6 +204,10 @@ void add_expose_command(CLI::App& app, Run& chosen) {
       ->default_str(default_group)
       ->option_text("[GROUP]");
   command->add_flag("--advertise-ids", arguments->advertises_ids, "and ids: whoever hears them can pull");
+  command->add_option("--allow", arguments->allowed, "who else may map it; no packets then")
+      ->allow_extra_args(false)
+      ->option_text("USER|@GROUP|all");
+  command->add_flag("--snapshot", arguments->snapshot, "copy the files first: they may change then");
   command->add_flag("--persistent", arguments->persistent, "leave it in this host's memory, and end");
   command->add_flag("--verbose", arguments->verbose, "say more on stderr");
   command->footer("Ends by SIGINT or SIGTERM. Example: rgtp expose model.bin --bind 0.0.0.0:9000");
@@ -204,9 +220,13 @@ void add_expose_command(CLI::App& app, Run& chosen) {
       throw CLI::ValidationError("--local", "one name, one file: expose several by several commands");
     if (!arguments->name.empty() && arguments->files.size() > 1)
       throw CLI::ValidationError("--name", "one name, one file: expose several by several commands");
-    if (arguments->persistent && (!arguments->group.empty() || arguments->route == "udp"))
+    const bool goes_on_the_network = !arguments->group.empty() || arguments->route == "udp";
+    if (arguments->persistent && goes_on_the_network)
       throw CLI::ValidationError("--persistent",
                                  "what stays is in this host's memory, and not on the network");
+    if (!arguments->allowed.empty() && goes_on_the_network)
+      throw CLI::ValidationError(
+          "--allow", "it is said of this host's memory: by packets whoever has the locator can pull");
     if (arguments->advertises_ids && arguments->group.empty())
       throw CLI::ValidationError("--advertise-ids", "it says more to the group of --advertise-group");
     if (std::ranges::count(arguments->files, "-") > 1)

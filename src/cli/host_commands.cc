@@ -16,10 +16,12 @@
 
 #include "cli/commands.h"
 #include "cli/console.h"
+#include "cli/doctor.h"
 #include "cli/output_name.h"
 #include "cli/progress_bar.h"
 #include "cli/routes.h"
 #include "cli/streams.h"
+#include "cli/users.h"
 
 namespace rgtp::cli {
 
@@ -86,8 +88,7 @@ std::string table_of(const std::vector<Line>& lines) {
   return text;
 }
 
-ExitCode print(const std::vector<Line>& lines, Signals& signals) {
-  const std::string text = table_of(lines);
+ExitCode print(const std::string& text, Signals& signals) {
   StdoutWriter output(signals);
   const auto written = output.write(std::as_bytes(std::span(text)));
   if (written && !*written) return report(written->error());
@@ -100,7 +101,7 @@ ExitCode run_ls(bool with_ids, Signals& signals) {
   std::vector<Line> lines = {{"USER", "NAME", "SIZE", "CHUNKS", "STATE", "OWNER", "ROUTE"}};
   if (with_ids) lines.front().emplace_back("ID");
   for (const HostSurface& surface : *surfaces) lines.push_back(line_of(surface, with_ids));
-  return print(lines, signals);
+  return print(table_of(lines), signals);
 }
 
 // Heard from several exposers, or again and again, each is one line. Anybody can send to a group: no more are
@@ -123,7 +124,7 @@ ExitCode run_ls_network(const std::string& group, Signals& signals) {
     }
   std::vector<Line> lines = {{"ADDRESS", "NAME", "SIZE", "ID"}};
   lines.insert(lines.end(), heard.begin(), heard.end());
-  return print(lines, signals);
+  return print(table_of(lines), signals);
 }
 
 ExitCode run_gc(const ClearOptions& options) {
@@ -134,6 +135,14 @@ ExitCode run_gc(const ClearOptions& options) {
                   cleared->owners));
   for (const std::string& problem : cleared->problems) say(fmt::format("rgtp: {}\n", problem));
   return cleared->problems.empty() ? ExitCode::ok : ExitCode::failure;
+}
+
+ExitCode run_doctor(Signals& signals) {
+  const auto findings = diagnose(read_host_settings());
+  if (const ExitCode printed = print(report_on(findings), signals); printed != ExitCode::ok) return printed;
+  const bool broken = std::ranges::any_of(
+      findings, [](const Finding& finding) { return finding.grade == Finding::Grade::broken; });
+  return broken ? ExitCode::failure : ExitCode::ok;
 }
 
 }  // namespace
@@ -173,6 +182,9 @@ void add_host_commands(CLI::App& app, Run& chosen) {
     if (gc->count("--older") > 0) options->older_than = std::chrono::seconds(*age);
     chosen = [options](Signals&) { return run_gc(*options); };
   });
+  CLI::App* doctor = app.add_subcommand("doctor", "Tell what this host's settings cost RGTP");
+  doctor->footer("Changes nothing. Ends with 1 where a route or an option is not there at all.");
+  doctor->callback([&chosen] { chosen = run_doctor; });
 }
 
 }  // namespace rgtp::cli

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -11,9 +12,10 @@ namespace rgtp::cli {
 // "1.5 GB", as disks count.
 std::string human_bytes(double bytes);
 
-// "name [====    ]  16 %  1.5 MB/s  7 s left": what is drawn after so many seconds. `total` is not 0 and at
-// most 2^44, as surfaces are.
-std::string progress_line(std::string_view name, std::uint64_t bytes, std::uint64_t total, double seconds);
+// "name [====    ]  16 %  1.5 MB/s  7 s left": what is drawn after so many seconds; where nobody knows the
+// total yet, "name  1.2 GB  1.5 MB/s". `total` is not 0 and at most 2^44, as surfaces are.
+std::string progress_line(std::string_view name, std::uint64_t bytes, std::optional<std::uint64_t> total,
+                          double seconds);
 
 class ProgressBar {
  public:
@@ -23,7 +25,7 @@ class ProgressBar {
   ProgressBar(const ProgressBar&) = delete;
   ProgressBar& operator=(const ProgressBar&) = delete;
 
-  void draw(std::uint64_t bytes, std::uint64_t total);
+  void draw(std::uint64_t bytes, std::optional<std::uint64_t> total);
   // Takes the line away, for an ordinary one to follow.
   void clear();
 

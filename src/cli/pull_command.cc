@@ -14,6 +14,7 @@
 #include "cli/progress_bar.h"
 #include "cli/routes.h"
 #include "cli/streams.h"
+#include "cli/users.h"
 
 namespace rgtp::cli {
 
@@ -126,7 +127,9 @@ class PullRun {
     Pull pull = puller.pull(locator, {.into = path, .if_exists = if_exists});
     ProgressBar bar(path.filename().string());
     auto view = signals_.wait_for(pull.complete(), [&] {
-      if (const auto manifest = pull.manifest()) bar.draw(pull.stats().bytes, manifest->size);
+      const auto manifest = pull.manifest();
+      if (!manifest) return;
+      bar.draw(pull.stats().bytes, manifest->size_pending ? std::nullopt : std::optional(manifest->size));
     });
     bar.clear();
     if (!view) return exit_code_for(signals_.arrived());

@@ -1,16 +1,11 @@
 #include "cli/routes.h"
 
-#include <charconv>
 #include <filesystem>
-
-#include <pwd.h>
 
 namespace rgtp::cli {
 
 void add_route_option(CLI::App& command, std::string& route) {
-  command
-      .add_option("--route", route,
-                  "auto: memory where the other side is on this\nhost, else packets; shm or udp alone")
+  command.add_option("--route", route, "memory on this host, else packets; or one alone")
       ->check(CLI::IsMember({"auto", "shm", "udp"}))
       ->option_text("auto|shm|udp [auto]");
 }
@@ -32,19 +27,6 @@ std::vector<std::shared_ptr<Transport>> transports_for(const std::string& route,
   if (route == "shm" || (route == "auto" && has_memory)) transports.push_back(shm_transport(memory));
   if (route != "shm") transports.push_back(udp_transport(udp));
   return transports;
-}
-
-std::optional<uid_t> user_called(const std::string& text) {
-  uid_t user = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), user);
-  if (error == std::errc{} && end == text.data() + text.size()) return user;
-  const passwd* const entry = getpwnam(text.c_str());
-  return entry != nullptr ? std::optional(entry->pw_uid) : std::nullopt;
-}
-
-std::string name_of_user(uid_t user) {
-  const passwd* const entry = getpwuid(user);
-  return entry != nullptr ? entry->pw_name : std::to_string(user);
 }
 
 }  // namespace rgtp::cli

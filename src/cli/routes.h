@@ -1,4 +1,4 @@
-// --route and --trust: which transports the command uses.
+// --route and what goes with it: which transports the command uses.
 #pragma once
 
 #include <memory>
@@ -23,10 +23,5 @@ void add_route_option(CLI::App& command, std::string& route);
 // `auto` a host without /dev/shm has packets alone.
 std::vector<std::shared_ptr<Transport>> transports_for(const std::string& route, const ShmOptions& memory,
                                                        const UdpOptions& udp);
-
-// A user by name or number; nothing where there is none of that name.
-std::optional<uid_t> user_called(const std::string& text);
-// The name of a user, or the number where there is none.
-std::string name_of_user(uid_t user);
 
 }  // namespace rgtp::cli

@@ -14,6 +14,7 @@
 #include "core/bitmap.h"
 #include "core/bytes.h"
 #include "core/fault_point.h"
+#include "shm/access_list.h"
 #include "shm/futex.h"
 
 namespace rgtp::shm {
@@ -30,15 +31,6 @@ constexpr std::uint64_t populate_step = 16 * 1024 * 1024;
 constexpr std::uint64_t page_bytes = 4096;
 constexpr std::string_view remedy =
     "mount a tmpfs there that this user may write to, or expose by packets alone";
-
-mode_t mode_of(const Access& access) {
-  switch (access.who()) {
-    case Access::Who::group: return 0640;
-    case Access::Who::everyone: return 0644;
-    case Access::Who::owner: break;
-  }
-  return 0600;
-}
 
 }  // namespace
 
@@ -68,12 +60,7 @@ Result<void> ExposedSegment::open_object(const Access& access) {
   object_ = Descriptor(::open(directory_.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
   if (!object_) return os_failure("make a segment in", directory_, errno, remedy);
   fault_point("segment: opened");
-  if (access.who() == Access::Who::group &&
-      ::fchown(object_.get(), static_cast<uid_t>(-1), access.gid()) != 0)
-    return os_failure("give a segment to group " + std::to_string(access.gid()) + " in", directory_, errno,
-                      "name a group that this user is a member of");
-  if (::fchmod(object_.get(), mode_of(access)) != 0)
-    return os_failure("set the access of a segment in", directory_, errno, remedy);
+  if (auto given = give_access(object_, directory_, access); !given) return given;
   fault_point("segment: access set");
   struct statvfs space = {};
   if (::fstatvfs(object_.get(), &space) == 0 && space.f_blocks != 0 &&

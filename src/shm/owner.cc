@@ -1,6 +1,5 @@
 #include "shm/owner.h"
 
-#include <atomic>
 #include <cerrno>
 #include <map>
 #include <mutex>
@@ -10,6 +9,7 @@
 #include <unistd.h>
 
 #include "core/fault_point.h"
+#include "core/per_process.h"
 
 namespace rgtp::shm {
 
@@ -29,24 +29,10 @@ struct flock whole_file(short type) {
   return lock;
 }
 
-// The owners of this process by directory. Never destroyed: surfaces may go as late as anything.
-struct Known {
+// By directory.
+struct Owners {
   std::mutex mutex;
-  std::map<fs::path, std::weak_ptr<Owner>> owners;
-
-  // A forked child has its own: the parent's may have been locked at that moment.
-  static Known& instance() {
-    static std::atomic<Known*> known{nullptr};
-    Known* current = known.load();
-    while (current == nullptr || current->generation != core::process_generation()) {
-      auto* const fresh = new Known;
-      if (known.compare_exchange_strong(current, fresh)) return *fresh;
-      delete fresh;
-    }
-    return *current;
-  }
-
-  const unsigned generation = core::process_generation();
+  std::map<fs::path, std::weak_ptr<Owner>> known;
 };
 
 }  // namespace
@@ -58,9 +44,9 @@ std::optional<OwnerId> owner_of_file_name(std::string_view name) {
 }
 
 Result<std::shared_ptr<Owner>> Owner::of_this_process(const fs::path& directory) {
-  Known& known = Known::instance();
-  const std::lock_guard lock(known.mutex);
-  auto& weak = known.owners[directory];
+  auto& owners = core::of_this_process<Owners>();
+  const std::lock_guard lock(owners.mutex);
+  auto& weak = owners.known[directory];
   if (auto owner = weak.lock(); owner != nullptr && owner->is_usable()) return owner;
   auto created = create(directory);
   if (created) weak = *created;

@@ -2,7 +2,6 @@
 #include <map>
 #include <mutex>
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <rgtp/host.h>
@@ -10,6 +9,7 @@
 
 #include "core/local_fetch.h"
 #include "core/surface_store.h"
+#include "shm/access_list.h"
 #include "shm/exposed_segment.h"
 #include "shm/mapping_cache.h"
 #include "shm/opened_segment.h"
@@ -92,20 +92,6 @@ class ShmFetch : public Fetch {
   std::unique_ptr<Waiter::Ticket> ticket_;
 };
 
-// Whether every user that the access names may open the file, as far as its mode tells.
-bool mode_allows(const RegionFile& file, const Access& access) {
-  struct stat status = {};
-  if (::stat(file.path.c_str(), &status) != 0) return false;
-  const bool others = (status.st_mode & S_IROTH) != 0;
-  switch (access.who()) {
-    case Access::Who::owner: return true;
-    case Access::Who::group:
-      return others || (status.st_gid == access.gid() && (status.st_mode & S_IRGRP) != 0);
-    case Access::Who::everyone: return others;
-  }
-  return false;
-}
-
 class ShmTransport : public Transport {
  public:
   explicit ShmTransport(ShmOptions options) : options_(std::move(options)), trust_(options_.trust) {}
@@ -172,7 +158,7 @@ class ShmTransport : public Transport {
           Errc::invalid_argument,
           "the surface's bytes are not in shared memory: give the shm transport first, since the first "
           "transport of the route provides the memory");
-    if (!mode_allows(*file, offer.access))
+    if (!may_read(file->path, offer.access))
       return fail(Errc::denied,
                   quoted(file->path) +
                       " cannot be opened by those who are given access: change its mode, or expose its "

@@ -6,10 +6,14 @@
 
 #include <rgtp/region.h>
 
+#include "shm/open_files.h"
+#include "shm/os.h"
+
 namespace rgtp::shm {
 
 // An exposed file. Never read through a mapping by the library: a file that is cut short there is a
-// SIGBUS.
+// SIGBUS. Of all that a process exposes only so many are open at once (open_files.h): one that was closed is
+// opened by its name again, and is read only where it is the same file still.
 class SourceFile : public Region {
  public:
   // Opens a regular file for reading, through symbolic links, and remembers device, inode, size, mtime and
@@ -19,28 +23,35 @@ class SourceFile : public Region {
   ~SourceFile() override;
 
   // preadv2; under cached_only with RWF_NOWAIT, so that would_block means the page cache lacks some of it.
-  // File systems that do not know RWF_NOWAIT are read plainly. source_changed where the file ends before
-  // `out` is full. After would_block or an error `out` holds anything.
+  // or that the file is to be opened again. File systems that do not know RWF_NOWAIT are read plainly.
+  // source_changed where the file ends before `out` is full, or was changed while it was closed. After
+  // would_block or an error `out` holds anything.
   Result<ReadStatus> read(std::uint64_t offset, std::span<std::byte> out, ReadMode mode) const override;
   // Always an error: an exposed file is not written.
   Result<void> write(std::uint64_t offset, std::span<const std::byte> in) override;
   std::span<const std::byte> mapped() const override { return {}; }
   std::span<std::byte> writable() override { return {}; }
-  // One fstat; source_changed where size, mtime or ctime differ. So it is source_changed too where the file
-  // was renamed, replaced or deleted: its bytes can still be read, but not found again by its name.
+  // One system call; source_changed where size, mtime or ctime differ. So it is source_changed too where the
+  // file was renamed, replaced or deleted: its bytes can still be read, but not found again by its name.
   Result<void> check_unchanged() const override;
 
   // Under its absolute name.
   std::optional<RegionFile> file() const override;
 
-  std::uint64_t size() const override;
-  const std::filesystem::path& path() const;
+  std::uint64_t size() const override { return stamp_.size; }
+  const std::filesystem::path& path() const { return path_; }
 
  private:
-  struct State;
-  explicit SourceFile(std::unique_ptr<const State> state);
+  SourceFile(std::filesystem::path path, std::filesystem::path place, const FileStamp& stamp)
+      : path_(std::move(path)), place_(std::move(place)), stamp_(stamp) {}
+  // Nothing where it is closed and to be opened by somebody who may wait.
+  Result<OpenFiles::File> opened(ReadMode mode) const;
+  tl::unexpected<Error> changed() const;
 
-  std::unique_ptr<const State> state_;
+  const std::filesystem::path path_;   // as it was named, for messages
+  const std::filesystem::path place_;  // the same, wherever this process goes
+  const FileStamp stamp_;
+  Reader reader_;
 };
 
 }  // namespace rgtp::shm

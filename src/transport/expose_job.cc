@@ -50,10 +50,11 @@ void ExposeJob::start() {
 Result<void> ExposeJob::open_source() {
   if (const auto* memory = std::get_if<Source::Memory>(&source_.what()))
     return set_manifest(memory->bytes.size(), options_.name);
-  const auto& path = std::get<Source::File>(source_.what()).path;
+  const auto* snapshot = std::get_if<Source::Snapshot>(&source_.what());
+  const auto& path = snapshot != nullptr ? snapshot->path : std::get<Source::File>(source_.what()).path;
   auto file = shm::SourceFile::open(path);
   if (!file) return fail(std::move(file).error());
-  region_ = *file;
+  (snapshot != nullptr ? original_ : region_) = *file;
   return set_manifest((*file)->size(), options_.name.empty() ? path.filename().string() : options_.name);
 }
 
@@ -79,7 +80,7 @@ void ExposeJob::on_source_opened(Result<void> opened) {
 
 void ExposeJob::next_piece() {
   const std::uint32_t chunks = manifest_.chunk_count();
-  if (tagged_ == chunks) return finish(region_->check_unchanged());
+  if (tagged_ == chunks) return finish((original_ != nullptr ? original_ : region_)->check_unchanged());
   const std::uint32_t end = std::min(chunks, tagged_ + std::max(1U, piece_bytes / manifest_.chunk_bytes));
   on_worker([this, first = tagged_, end] { return tag_piece(first, end); },
             [this, end](Result<void> tagged) {
@@ -90,29 +91,37 @@ void ExposeJob::next_piece() {
 }
 
 Result<void> ExposeJob::tag_piece(std::uint32_t first_chunk, std::uint32_t end_chunk) {
-  const auto* memory = std::get_if<Source::Memory>(&source_.what());
-  std::vector<std::byte> buffer(memory != nullptr ? 0 : manifest_.chunk_bytes);
+  std::vector<std::byte> buffer;
   for (ChunkIndex chunk{first_chunk}; chunk.value < end_chunk; ++chunk.value) {
-    const std::uint64_t offset = manifest_.offset_of(chunk);
-    const std::uint32_t length = manifest_.length_of(chunk);
-    std::span<const std::byte> bytes;
-    if (memory != nullptr) {
-      if (auto written = region_->write(offset, memory->bytes.subspan(offset, length)); !written)
-        return written;
-      // Tagged as copied, in case that somebody writes to the source all the same.
-      bytes = region_->mapped().subspan(offset, length);
-    } else {
-      const auto part = std::span(buffer).first(length);
-      if (auto read = region_->read(offset, part, ReadMode::may_block); !read)
-        return fail(std::move(read).error());
-      bytes = part;
-    }
-    (void)store_->publish(chunk, core::chunk_tag(chunk, bytes));
+    const auto bytes = bring(chunk, buffer);
+    if (!bytes) return fail(bytes.error());
+    (void)store_->publish(chunk, core::chunk_tag(chunk, *bytes));
   }
   return {};
 }
 
+// What is copied is tagged as copied, in case that somebody writes to the source all the same.
+Result<std::span<const std::byte>> ExposeJob::bring(ChunkIndex chunk, std::vector<std::byte>& buffer) {
+  const std::uint64_t offset = manifest_.offset_of(chunk);
+  const std::uint32_t length = manifest_.length_of(chunk);
+  if (const auto* memory = std::get_if<Source::Memory>(&source_.what())) {
+    if (auto written = region_->write(offset, memory->bytes.subspan(offset, length)); !written)
+      return fail(std::move(written).error());
+    return region_->mapped().subspan(offset, length);
+  }
+  if (original_ != nullptr) {
+    if (auto reserved = region_->reserve(offset, length); !reserved) return fail(std::move(reserved).error());
+  } else {
+    buffer.resize(length);
+  }
+  const auto part = original_ != nullptr ? region_->writable().subspan(offset, length) : std::span(buffer);
+  auto read = (original_ != nullptr ? original_ : region_)->read(offset, part, ReadMode::may_block);
+  if (!read) return fail(std::move(read).error());
+  return part;
+}
+
 void ExposeJob::finish(Result<void> result) {
+  original_.reset();
   if (!result) return end(std::move(result));
   store_->end(SurfaceState::finished);
   auto exposed = core_->offer(store_, options_);

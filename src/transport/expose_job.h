@@ -31,6 +31,8 @@ class ExposeJob : public std::enable_shared_from_this<ExposeJob> {
   Result<void> open_source();
   Result<void> set_manifest(std::uint64_t size, std::string name);
   Result<void> tag_piece(std::uint32_t first_chunk, std::uint32_t end_chunk);
+  // A chunk's bytes, in the surface's memory where that has any.
+  Result<std::span<const std::byte>> bring(ChunkIndex chunk, std::vector<std::byte>& buffer);
 
   // Runs `work` on a worker and `then` with its result on the loop, unless the exposer or the loop went
   // meanwhile.
@@ -43,7 +45,8 @@ class ExposeJob : public std::enable_shared_from_this<ExposeJob> {
   const ExposeOptions options_;
   const std::shared_ptr<detail::PendingState<Surface>> pending_;
   Manifest manifest_;
-  std::shared_ptr<Region> region_;  // a file's from the start, memory once it is allocated
+  std::shared_ptr<Region> original_;  // the file that is copied, until it is
+  std::shared_ptr<Region> region_;    // a file's from the start, memory once it is allocated
   std::shared_ptr<core::SurfaceStore> store_;
   std::shared_ptr<ExposedSurface> exposed_;  // until somebody takes it
   std::uint32_t tagged_ = 0;                 // chunks

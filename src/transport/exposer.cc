@@ -144,6 +144,7 @@ Result<std::shared_ptr<ExposedSurface>> ExposerCore::begin_on_loop(const WriterO
 }  // namespace transport
 
 Source Source::file(std::filesystem::path path) { return Source(File{std::move(path)}); }
+Source Source::snapshot(std::filesystem::path path) { return Source(Snapshot{std::move(path)}); }
 Source Source::bytes(std::span<const std::byte> bytes) { return Source(Memory{bytes, nullptr}); }
 Source Source::bytes(std::span<const std::byte> bytes, std::shared_ptr<const void> keep_alive) {
   return Source(Memory{bytes, std::move(keep_alive)});

@@ -88,6 +88,33 @@ TEST_F(MemoryCommand, AnotherUserGetsNoDefaultSurfaceByMemory) {
   EXPECT_EQ(pull(exposed.locator, {}, {.prepare = become_nobody}).code, exit_code::denied);
 }
 
+TEST_F(MemoryCommand, WhoIsNamedMayMapItAndNobodyElse) {
+  fs::permissions(scratch(), fs::perms::all);
+  for (const Arguments& allowed : {Arguments{"--allow", "12345", "--allow", "65534"},
+                                   Arguments{"--allow", "@65534"}, Arguments{"--allow", "all"}}) {
+    Arguments arguments = {"in"};
+    arguments.insert(arguments.end(), allowed.begin(), allowed.end());
+    const auto exposed = expose(arguments);
+    EXPECT_THAT(exposed.locator, StartsWith("rgtp:///"));  // no packets
+    expect_pulled(pull(exposed.locator, {}, {.prepare = become_nobody}), "shm");
+  }
+  for (const Arguments& allowed : {Arguments{"--allow", "12345"}, Arguments{"--allow", "@12345"}}) {
+    Arguments arguments = {"in"};
+    arguments.insert(arguments.end(), allowed.begin(), allowed.end());
+    const auto exposed = expose(arguments);
+    const Ended ended = pull(exposed.locator, {}, {.prepare = become_nobody});
+    EXPECT_EQ(ended.code, exit_code::denied);
+    EXPECT_THAT(ended.errors, HasSubstr("does not let this user map"));
+  }
+  for (const Arguments& wrong :
+       {Arguments{"--allow", "no such user"}, Arguments{"--allow", "all", "--route", "udp"},
+        Arguments{"--allow", "all", "--advertise-group"}}) {
+    Arguments arguments = {"expose", "in"};
+    arguments.insert(arguments.end(), wrong.begin(), wrong.end());
+    EXPECT_EQ(run(arguments).code, exit_code::usage) << wrong[1];
+  }
+}
+
 TEST_F(MemoryCommand, AnotherUserLearnsNoIdFromWhatIsListed) {
   const auto exposed = expose({"in", "--local", "memory-command-test"});
   const std::string id = id_of(exposed.locator);

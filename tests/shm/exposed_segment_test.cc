@@ -42,27 +42,13 @@ TEST_F(ExposedSegmentTest, IsTheOwnersAloneWhateverTheUmask) {
   }
 }
 
-TEST_F(ExposedSegmentTest, IsReadableToItsGroupOrToAllWhereThatIsAskedFor) {
-  const gid_t group = ::geteuid() == 0 ? 12'345 : ::getegid();
-  for (const mode_t mask : {0U, 0777U}) {
-    const Umask umask(mask);
-    {
-      const Exposed exposed = expose(Access::group(group));
-      EXPECT_EQ(mode_of(object()), 0640U) << "under umask " << mask;
-      EXPECT_EQ(status_of(object()).st_gid, group);
-    }
+TEST_F(ExposedSegmentTest, IsGivenItsAccess) {
+  {
     const Exposed exposed = expose(Access::everyone());
-    EXPECT_EQ(mode_of(object()), 0644U) << "under umask " << mask;
+    EXPECT_EQ(mode_of(object()), 0644U);
   }
-}
-
-TEST_F(ExposedSegmentTest, IsNotGivenToAGroupOfWhichTheUserIsNoMember) {
-  const bool ran = on_a_thread_without_capabilities([&] {
-    expect_error(create(manifest_, Access::group(54'321)), Errc::denied,
-                 "a group that this user is a member of");
-    EXPECT_TRUE(names().empty());
-  });
-  if (!ran) GTEST_SKIP() << "capabilities cannot be dropped here";
+  const Exposed exposed = expose(Access::users({12'345}));
+  EXPECT_EQ(mode_of(object()), 0640U);  // of which the group's bits are the list's mask
 }
 
 TEST_F(ExposedSegmentTest, HasNoNameBeforeItIsLinkedAndLeavesNothingWithoutOne) {

@@ -1,6 +1,8 @@
 // The memory transport through the public API, where what it finds is not what an exposer of this library
 // makes.
+#include <atomic>
 #include <chrono>
+#include <fstream>
 #include <mutex>
 #include <optional>
 #include <random>
@@ -13,6 +15,7 @@
 
 #include "shm/futex.h"
 #include "shm/segment_fixture.h"
+#include "shm/segment_follower.h"
 #include "support/forked_child.h"
 
 namespace rgtp::shm {
@@ -147,6 +150,40 @@ TEST_F(ShmTransportTest, AFileThatTheAllowedUsersCannotOpenIsNotExposedToThem) {
   EXPECT_TRUE(exposer.expose(Source::file(files / "in"), {.access = Access::everyone()}).get());
 }
 
+TEST_F(ShmTransportTest, ASnapshotIsWhatTheFileWasAndOfNobodysPermissions) {
+  const TemporaryDirectory files;
+  write_file(files / "in", bytes_);
+  ASSERT_EQ(::chmod((files / "in").c_str(), 0600), 0);
+  Exposer exposer = open_exposer();
+  const auto surface =
+      exposer.expose(Source::snapshot(files / "in"), {.access = Access::everyone()}).get().value();
+  EXPECT_EQ(surface.manifest().name, "in");
+  write_file(files / "in", pattern(bytes_.size(), 77));
+  Puller puller = open_puller();
+  for (const Verify verify : {Verify::copies, Verify::always}) {
+    Pull pull = puller.pull(surface.locator(), {.verify = verify});
+    const auto view = pull.complete().get();
+    ASSERT_TRUE(view) << view.error().message();
+    EXPECT_TRUE(std::ranges::equal(view->bytes(), bytes_));
+  }
+}
+
+TEST_F(ShmTransportTest, ASnapshotOfAFileThatIsChangedMeanwhileIsNone) {
+  const TemporaryDirectory files;
+  const fs::path path = files / "in";
+  write_file(path, Bytes(64 * 1024 * 1024));
+  std::atomic<bool> exposed = false;
+  std::thread writer([&] {
+    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+    for (char c = 0; !exposed; ++c) file.seekp(40'000'000).put(c).flush();
+  });
+  Exposer exposer = open_exposer();
+  const auto surface = exposer.expose(Source::snapshot(path)).get();
+  exposed = true;
+  writer.join();
+  expect_error(surface, Errc::source_changed, "'");
+}
+
 TEST_F(ShmTransportTest, AnExposersOptionsReachTheObject) {
   Exposer exposer = open_exposer();
   const auto surface = exposer.expose(Source::bytes(bytes_), {.access = Access::everyone()}).get().value();
@@ -164,6 +201,38 @@ TEST_F(ShmTransportTest, NothingIsLeftAfterTheHandlesAreGone) {
     EXPECT_EQ(names().size(), 3U);
   }
   EXPECT_TRUE(names().empty());
+}
+
+TEST_F(ShmTransportTest, TwoThreadsThatWaitForOnePullBothHearOfEachChunkAtOnce) {
+  constexpr std::uint32_t chunks = 1000;
+  std::mt19937 random(7);
+  for (const Wait wait : {Wait::block, Wait::spin}) {
+    Exposer exposer = open_exposer();
+    Puller puller = open_puller();
+    auto writer = exposer.begin({.size = chunks * 4096, .expose = {.chunk_bytes = 4096}}).value();
+    Pull pull = puller.pull(writer.locator(), {.wait = wait});
+    std::thread whole([complete = pull.complete()]() mutable { EXPECT_TRUE(complete.get()); });
+    std::atomic<std::uint32_t> taken = 0;
+    std::thread each([&] {
+      while (const auto chunk = pull.next().get().value()) ++taken;
+    });
+    int late = 0;
+    for (ChunkIndex chunk{0}; chunk.value < chunks; ++chunk.value) {
+      (void)writer.loan(chunk).value();
+      // At any moment of asking for the next one.
+      for (auto looks = random() % 200; looks > 0; --looks) (void)taken.load();
+      const auto published = std::chrono::steady_clock::now();
+      EXPECT_TRUE(writer.publish(chunk));
+      // Whoever sleeps although its chunk is there is woken by the next one only, or looks again by itself.
+      while (taken <= chunk.value) std::this_thread::yield();
+      late += std::chrono::steady_clock::now() - published > SegmentFollower::look_interval / 2 ? 1 : 0;
+    }
+    EXPECT_LE(late, 2);
+    const auto surface = std::move(writer).finish();
+    each.join();
+    whole.join();
+    EXPECT_EQ(taken, chunks);
+  }
 }
 
 TEST_F(ShmTransportTest, AViewOutlivesEverything) {

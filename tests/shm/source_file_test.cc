@@ -106,6 +106,88 @@ TEST_F(SourceFileTest, StillReadsWhatWasReplacedButSaysSo) {
   expect_error(file->check_unchanged(), Errc::source_changed, path.string());
 }
 
+// Others that are opened until this one was closed.
+class ManyFilesTest : public SourceFileTest {
+ protected:
+  void open_others() {
+    for (std::size_t i = 0; i < OpenFiles::most; ++i) {
+      const fs::path file = dir / std::to_string(made++);
+      write_file(file, pattern(100, i));
+      others.push_back(SourceFile::open(file).value());
+    }
+  }
+  static std::size_t open_descriptors() { return names_in("/proc/self/fd").size(); }
+
+  std::vector<std::shared_ptr<SourceFile>> others;
+  int made = 0;
+};
+
+TEST_F(ManyFilesTest, OfManyOnlySomeAreOpenAndAllAreRead) {
+  const std::size_t before = open_descriptors();
+  open_others();
+  open_others();
+  EXPECT_LE(open_descriptors(), before + OpenFiles::most);
+  for (int round = 0; round < 2; ++round)
+    for (std::size_t i = 0; i < others.size(); ++i) {
+      Bytes read(100);
+      ASSERT_EQ(others[i]->read(0, read, ReadMode::may_block), ReadStatus::done);
+      ASSERT_EQ(read, pattern(100, i % OpenFiles::most));
+    }
+  EXPECT_LE(open_descriptors(), before + OpenFiles::most);
+  others.clear();
+  EXPECT_EQ(open_descriptors(), before);
+}
+
+TEST_F(ManyFilesTest, OneThatWasClosedIsOpenedAgainWithoutWaitingWhereItsNameIsInMemory) {
+  const auto file = opened();
+  open_others();
+  Bytes read(bytes.size());
+  const auto status = file->read(0, read, ReadMode::cached_only);
+  ASSERT_TRUE(status) << status.error().message();
+  if (*status == ReadStatus::would_block) GTEST_SKIP() << "a kernel before 5.12";
+  EXPECT_EQ(read, bytes);
+  EXPECT_TRUE(file->check_unchanged());
+}
+
+TEST_F(ManyFilesTest, OneThatWasChangedWhileItWasClosedIsNotReadNorFoundUnchanged) {
+  const auto expect_changed = [&](const SourceFile& file) {
+    Bytes read(100);
+    expect_error(file.check_unchanged(), Errc::source_changed, path.string());
+    for (const ReadMode mode : {ReadMode::cached_only, ReadMode::may_block})
+      expect_error(file.read(0, read, mode), Errc::source_changed, path.string());
+    expect_error(file.check_unchanged(), Errc::source_changed, path.string());
+  };
+  const auto replaced = opened();
+  open_others();
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));  // the file system's clock ticks
+  write_file(dir / "new", bytes);
+  fs::rename(dir / "new", path);
+  expect_changed(*replaced);
+  const auto written = opened();
+  others.clear();
+  open_others();
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  write_file(path, pattern(bytes.size(), 5));
+  expect_changed(*written);
+  const auto removed = opened();
+  others.clear();
+  open_others();
+  fs::remove(path);
+  expect_changed(*removed);
+}
+
+TEST_F(ManyFilesTest, OneThatWasClosedIsFoundWhereverThisProcessWent) {
+  const fs::path before = fs::current_path();
+  fs::current_path(dir.path());
+  const auto file = SourceFile::open("in.bin").value();
+  fs::current_path("/");
+  open_others();
+  Bytes read(bytes.size());
+  EXPECT_EQ(file->read(0, read, ReadMode::may_block), ReadStatus::done);
+  EXPECT_TRUE(file->check_unchanged());
+  fs::current_path(before);
+}
+
 TEST_F(SourceFileTest, IsAnErrorWhereItIsMissing) {
   expect_error(SourceFile::open(dir / "missing"), Errc::not_found, (dir / "missing").string());
   expect_error(SourceFile::open(path / "below"), Errc::not_found, (path / "below").string());

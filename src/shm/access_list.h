@@ -1,0 +1,22 @@
+// An Access as the kernel keeps it: the mode of an object, and its POSIX access control list (acl(5)).
+#pragma once
+
+#include <filesystem>
+
+#include <rgtp/access.h>
+
+#include "shm/os.h"
+
+namespace rgtp::shm {
+
+// For reading, whatever the umask was; writing stays the owner's. `place` is told in errors: invalid_argument
+// where its file system has no such lists, or this host no such users, no_space for too many of them,
+// io_error.
+[[nodiscard]] Result<void> give_access(const Descriptor& object, const std::filesystem::path& place,
+                                       const Access& access);
+
+// Whether everybody whom the access names may read the file, as far as its mode tells. What a list of its own
+// says is left to the kernel: yes. No where the file cannot be found.
+bool may_read(const std::filesystem::path& file, const Access& access);
+
+}  // namespace rgtp::shm
