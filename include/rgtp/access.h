@@ -1,12 +1,21 @@
 // Who may map a surface's memory, enforced by the kernel where a transport uses shared memory.
 #pragma once
 
+#include <functional>
 #include <utility>
 #include <vector>
 
 #include <sys/types.h>
 
 namespace rgtp {
+
+// Who asks for a surface's memory, as the kernel says (unix(7), SO_PEERCRED): at the moment of asking, and
+// the process id as this process sees it, or 0.
+struct Asker {
+  uid_t user = 0;
+  gid_t group = 0;
+  pid_t process = 0;
+};
 
 // A value. It says nothing about packets: a surface that is not sealed and is given an Access is offered by
 // memory alone, unless its route is named.
@@ -15,7 +24,7 @@ namespace rgtp {
 // PullerOptions::trust names that one.
 class Access {
  public:
-  enum class Who { owner, named, everyone };
+  enum class Who { owner, named, everyone, decide };
 
   // The exposer's user alone, beside root: the default.
   static Access owner() { return {}; }
@@ -28,10 +37,22 @@ class Access {
   }
   // Every user of this host.
   static Access everyone() { return {Who::everyone, {}, {}}; }
+  // Whomever this returns true for, each time that somebody asks, on the loop's thread. Who is let in is
+  // given memory that no process can change or cut short, this user's included (memfd_create(2), file
+  // sealing); the surface takes a descriptor for as long as it is exposed. What was given is not taken back.
+  // For bytes, writers and snapshots: a file that is served in place is opened by its own mode. Not for
+  // persistent ones.
+  static Access decide(std::function<bool(const Asker&)> lets_in) {
+    Access access{Who::decide, {}, {}};
+    access.lets_in_ = std::move(lets_in);
+    return access;
+  }
 
   Who who() const { return who_; }
   const std::vector<uid_t>& users() const { return users_; }
   const std::vector<gid_t>& groups() const { return groups_; }
+  // Of decide() alone.
+  bool lets_in(const Asker& asker) const { return lets_in_(asker); }
 
  private:
   Access() = default;
@@ -41,6 +62,7 @@ class Access {
   Who who_ = Who::owner;
   std::vector<uid_t> users_;
   std::vector<gid_t> groups_;
+  std::function<bool(const Asker&)> lets_in_;
 };
 
 }  // namespace rgtp

@@ -55,7 +55,9 @@ bool group_may_read(const struct stat& status, gid_t group) {
 }  // namespace
 
 Result<void> give_access(const Descriptor& object, const fs::path& place, const Access& access) {
-  const mode_t mode = access.who() == Access::Who::everyone ? 0644 : 0600;
+  const mode_t mode = access.who() == Access::Who::everyone ? 0644
+                      : access.who() == Access::Who::decide ? 0400
+                                                            : 0600;
   if (::fchmod(object.get(), mode) != 0)
     return os_failure("set the access of a segment in", place, errno,
                       "mount a tmpfs there that this user may write to, or expose by packets alone");
@@ -86,10 +88,11 @@ Result<void> give_access(const Descriptor& object, const fs::path& place, const 
 bool may_read(const fs::path& file, const Access& access) {
   struct stat status = {};
   if (::stat(file.c_str(), &status) != 0) return false;
-  if (::acl_extended_file(file.c_str()) > 0) return true;
+  if (access.who() != Access::Who::decide && ::acl_extended_file(file.c_str()) > 0) return true;
   switch (access.who()) {
     case Access::Who::owner: return true;
     case Access::Who::everyone: return (status.st_mode & S_IROTH) != 0;
+    case Access::Who::decide: return false;
     case Access::Who::named: break;
   }
   return std::all_of(access.users().begin(), access.users().end(),

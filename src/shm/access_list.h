@@ -16,7 +16,8 @@ namespace rgtp::shm {
                                        const Access& access);
 
 // Whether everybody whom the access names may read the file, as far as its mode tells. What a list of its own
-// says is left to the kernel: yes. No where the file cannot be found.
+// says is left to the kernel: yes. No where the file cannot be found, and where somebody is to decide: who
+// may read a file needs not ask.
 bool may_read(const std::filesystem::path& file, const Access& access);
 
 }  // namespace rgtp::shm

@@ -57,13 +57,15 @@ Result<std::shared_ptr<ExposedSegment>> ExposedSegment::create(const fs::path& d
 }
 
 Result<void> ExposedSegment::open_object(const Access& access) {
-  object_ = Descriptor(::open(directory_.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  brokered_ = access.who() == Access::Who::decide;
+  object_ = Descriptor(brokered_ ? ::memfd_create("rgtp", MFD_CLOEXEC | MFD_ALLOW_SEALING)
+                                 : ::open(directory_.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
   if (!object_) return os_failure("make a segment in", directory_, errno, remedy);
   fault_point("segment: opened");
   if (auto given = give_access(object_, directory_, access); !given) return given;
   fault_point("segment: access set");
   struct statvfs space = {};
-  if (::fstatvfs(object_.get(), &space) == 0 && space.f_blocks != 0 &&
+  if (!brokered_ && ::fstatvfs(object_.get(), &space) == 0 && space.f_blocks != 0 &&
       layout_.object_bytes > std::uint64_t{space.f_bfree} * space.f_frsize && !header_.manifest.size_pending)
     return no_space();
   if (::ftruncate(object_.get(), static_cast<off_t>(layout_.object_bytes)) != 0)
@@ -75,6 +77,10 @@ Result<void> ExposedSegment::open_object(const Access& access) {
   // A core dump would hold every surface, and a forked child could write to them.
   (void)::madvise(mapping_.get_address(), mapping_.get_size(), MADV_DONTDUMP);
   (void)::madvise(mapping_.get_address(), mapping_.get_size(), MADV_DONTFORK);
+  // From here on this mapping is the only way to write to it.
+  if (brokered_ &&
+      ::fcntl(object_.get(), F_ADD_SEALS, F_SEAL_FUTURE_WRITE | F_SEAL_SHRINK | F_SEAL_GROW) != 0)
+    return os_failure("seal a segment for", directory_, errno, "use Linux 5.1 or newer");
   return populate(0, layout_.trailers_offset + layout_.trailers_bytes);
 }
 
@@ -135,6 +141,10 @@ Result<void> ExposedSegment::take_all() {
 }
 
 tl::unexpected<Error> ExposedSegment::no_space() const {
+  if (brokered_)
+    return fail(Errc::no_space, "there is no memory for the surface: it needs " +
+                                    std::to_string(layout_.object_bytes) +
+                                    " bytes: withdraw other surfaces, or expose less");
   struct statvfs space = {};
   const bool known = ::statvfs(directory_.c_str(), &space) == 0;
   return fail(Errc::no_space, "there is no room for the surface in " + quoted(directory_) + ": it needs " +
@@ -147,25 +157,51 @@ tl::unexpected<Error> ExposedSegment::no_space() const {
 }
 
 Result<void> ExposedSegment::link() {
+  assert(!brokered_);
+  if (auto named = give_name(proc_name(object_.get()), AT_SYMLINK_FOLLOW); !named) return named;
+  object_.reset();
+  return {};
+}
+
+Result<void> ExposedSegment::link_to(const fs::path& socket) {
+  assert(brokered_);
+  return give_name(socket, 0);
+}
+
+Result<void> ExposedSegment::give_name(const std::string& target, int flags) {
   assert(!linked_ && object_);
+  const auto lock = writing();
   reinterpret_cast<std::atomic<std::uint64_t>*>(bytes_of(mapping_).data())
       ->store(segment_magic, std::memory_order_release);
   fault_point("segment: magic written");
-  if (::linkat(AT_FDCWD, proc_name(object_.get()).c_str(), AT_FDCWD, file_.c_str(), AT_SYMLINK_FOLLOW) != 0) {
+  is_known_ = true;
+  if (::linkat(AT_FDCWD, target.c_str(), AT_FDCWD, file_.c_str(), flags) != 0) {
     if (errno == EEXIST)
       return fail(Errc::already_exposed, "a surface of this id is being exposed on this host already");
     return os_failure("name a segment in", directory_, errno, remedy);
   }
   fault_point("segment: named");
   linked_ = true;
-  object_.reset();
+  seal_if_done();
   return {};
+}
+
+Result<Descriptor> ExposedSegment::hand_over(uid_t user) {
+  assert(brokered_);
+  // Its owner, and root, could give themselves the right to seal it, and forestall the last seals.
+  if (user == ::geteuid() || user == 0) {
+    const auto lock = writing();
+    if (!sealed_) (void)::fcntl(object_.get(), F_ADD_SEALS, F_SEAL_SEAL);
+  }
+  Descriptor reader(::open(proc_name(object_.get()).c_str(), O_RDONLY | O_CLOEXEC));
+  if (!reader) return os_failure("hand over", "a surface's memory", errno, "see that /proc is mounted");
+  return reader;
 }
 
 void ExposedSegment::withdraw() {
   if (!linked_.exchange(false) || !owner_->is_of_this_process()) return;
   struct stat status = {};
-  const bool cut_short = ::stat(file_.c_str(), &status) == 0 &&
+  const bool cut_short = !brokered_ && ::stat(file_.c_str(), &status) == 0 &&
                          static_cast<std::uint64_t>(status.st_size) < layout_.object_bytes;
   ::unlink(file_.c_str());
   fault_point("withdraw: unlinked");
@@ -173,13 +209,21 @@ void ExposedSegment::withdraw() {
   on_state(SurfaceState::withdrawn);
 }
 
+// Held by whoever writes to a brokered one's live part; nothing for others, whose words are atomic.
+std::unique_lock<std::mutex> ExposedSegment::writing() {
+  return brokered_ ? std::unique_lock(writing_) : std::unique_lock<std::mutex>();
+}
+
 void ExposedSegment::on_published() {
+  const auto lock = writing();
   live().published.fetch_add(1, std::memory_order_release);
   fault_point("live part: published counted");
   tell();
+  seal_if_done();
 }
 
 void ExposedSegment::on_final_size(std::uint64_t size) {
+  const auto lock = writing();
   live().final_size.store(size, std::memory_order_release);
   fault_point("live part: final size known");
   tell();
@@ -191,20 +235,39 @@ void ExposedSegment::on_state(SurfaceState state) {
     return current == SurfaceState::growing ||
            (current == SurfaceState::finished && state == SurfaceState::withdrawn);
   };
+  const auto lock = writing();
+  if (sealed_) return;  // who has it has all of it
   auto current = live().state.load(std::memory_order_acquire);
   while (may_follow(static_cast<SurfaceState>(current)))
     if (live().state.compare_exchange_weak(current, static_cast<std::uint32_t>(state),
                                            std::memory_order_acq_rel)) {
       fault_point("live part: state changed");
-      return tell();
+      tell();
+      return seal_if_done();
     }
 }
 
 void ExposedSegment::tell() {
   live().counter.fetch_add(1, std::memory_order_release);
   fault_point("live part: counter raised");
-  // Nobody can wait before the object has had its name, and with it no descriptor of ours.
-  if (!object_) futex_wake_all(live().counter);
+  // Nobody can wait before the object has had its name.
+  if (is_known_) futex_wake_all(live().counter);
+}
+
+// A thread that publishes the last chunk may still count it while another one finishes the surface.
+void ExposedSegment::seal_if_done() {
+  if (!brokered_ || !linked_ || live().state != static_cast<std::uint32_t>(SurfaceState::finished)) return;
+  const Manifest& manifest = header_.manifest;
+  if (live().published != Manifest::chunks_in(live().final_size, manifest.chunk_bytes)) return;
+  // Through a descriptor for reading: the kernel counts a mapping of one for writing as a writer.
+  const Descriptor reader(::open(proc_name(object_.get()).c_str(), O_RDONLY | O_CLOEXEC));
+  void* const place = mapping_.get_address();
+  const std::size_t length = mapping_.get_size();
+  if (!reader || ::mmap(place, length, PROT_READ, MAP_SHARED | MAP_FIXED, reader.get(), 0) != place) return;
+  sealed_ = true;
+  (void)::madvise(place, length, MADV_DONTDUMP);
+  (void)::madvise(place, length, MADV_DONTFORK);
+  (void)::fcntl(object_.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SEAL);
 }
 
 Result<ReadStatus> SegmentRegion::read(std::uint64_t offset, std::span<std::byte> out,

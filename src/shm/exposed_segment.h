@@ -5,11 +5,16 @@
 //     ... bytes, trailers, bits ...
 //     (*segment)->link();
 //     (*segment)->withdraw();
+//
+// One whose exposer decides who may have it is nameless memory (memfd_create(2)): its name is a link to the
+// socket at which to ask for it (broker.h). Nobody but this process can write to it, nor this one once it is
+// finished.
 #pragma once
 
 #include <atomic>
 #include <filesystem>
 #include <memory>
+#include <mutex>
 
 #include <rgtp/access.h>
 #include <rgtp/store.h>
@@ -37,8 +42,13 @@ class ExposedSegment {
   // Takes pages for these bytes of data(). no_space.
   [[nodiscard]] Result<void> reserve(std::uint64_t offset, std::uint64_t length);
 
+  bool is_brokered() const { return brokered_; }
   // The object's name appears. already_exposed where it is taken.
   [[nodiscard]] Result<void> link();
+  // The same for a brokered one, whose name leads to the socket.
+  [[nodiscard]] Result<void> link_to(const std::filesystem::path& socket);
+  // A brokered one's memory, for reading, to be given to that user. Errors: io_error.
+  [[nodiscard]] Result<Descriptor> hand_over(uid_t user);
   // Removes the name, and tells who waits: withdrawn, unless the surface was aborted. Readers keep what they
   // mapped.
   void withdraw();
@@ -53,6 +63,9 @@ class ExposedSegment {
  private:
   ExposedSegment(std::filesystem::path directory, std::shared_ptr<Owner> owner, SegmentHeader header);
   Result<void> open_object(const Access& access);
+  Result<void> give_name(const std::string& target, int flags);
+  std::unique_lock<std::mutex> writing();
+  void seal_if_done();
   Result<void> write_header();
   Result<void> populate(std::uint64_t offset, std::uint64_t length);
   Result<void> take_all();
@@ -65,10 +78,15 @@ class ExposedSegment {
   SegmentHeader header_;
   SegmentLayout layout_;
   std::filesystem::path file_;  // its name
-  Descriptor object_;           // until it has its name
+  Descriptor object_;           // until it has its name, a brokered one's for good
   boost::interprocess::mapped_region mapping_;
   bool all_taken_ = false;
   std::atomic<bool> linked_ = false;
+  std::atomic<bool> is_known_ = false;  // it had a name
+  bool brokered_ = false;
+  // For writes to a brokered one's live part, which end when it is sealed.
+  std::mutex writing_;
+  bool sealed_ = false;
 };
 
 // An inline segment's bytes as a region: what the memory transport allocates.

@@ -19,6 +19,9 @@ namespace bip = boost::interprocess;
 
 namespace {
 
+constexpr const char* surfaces_memory = "a surface's shared memory";
+constexpr const char* no_segment = "what stands under the segment's name is no segment";
+
 tl::unexpected<Error> not_taken(Errc code, std::string text) { return fail(code, std::move(text)); }
 
 // Bytes that are mapped, and read through a descriptor for as long as there is one: a copy, where the owner
@@ -60,7 +63,7 @@ class MappedBytes : public Region {
   }
 
  private:
-  const fs::path path_ = "a surface's shared memory";
+  const fs::path path_ = surfaces_memory;
   const std::optional<FileStamp> stamp_;
   Descriptor file_;
   bip::mapped_region mapping_;
@@ -87,23 +90,38 @@ Result<SegmentObject> SegmentObject::open(const fs::path& file) {
       case EACCES:
       case EPERM:
         return not_taken(Errc::denied, "the exposer does not let this user map the surface's memory");
-      case ELOOP:
-      case ENXIO:
-        return not_taken(Errc::malformed_data, "what stands under the segment's name is no segment");
+      case ENXIO: {
+        struct stat status = {};
+        object.is_brokered = ::lstat(file.c_str(), &status) == 0 && S_ISSOCK(status.st_mode);
+        object.user = status.st_uid;
+        if (object.is_brokered) return object;
+        [[fallthrough]];
+      }
+      case ELOOP: return not_taken(Errc::malformed_data, no_segment);
       default: return os_failure("open", file, errno, "check this host's limits");
     }
   }
   struct stat status = {};
   if (::fstat(object.descriptor.get(), &status) != 0) return os_failure("look at", file, errno, "try again");
-  if (!S_ISREG(status.st_mode) || status.st_nlink > 1)
-    return not_taken(Errc::malformed_data, "what stands under the segment's name is no segment");
-  if (status.st_nlink == 0) return not_taken(Errc::withdrawn, "the exposer has just withdrawn the surface");
+  if (status.st_nlink > 1) return not_taken(Errc::malformed_data, no_segment);
+  if (S_ISREG(status.st_mode) && status.st_nlink == 0)
+    return not_taken(Errc::withdrawn, "the exposer has just withdrawn the surface");
+  return of(std::move(object.descriptor));
+}
+
+Result<SegmentObject> SegmentObject::of(Descriptor descriptor) {
+  SegmentObject object;
+  object.descriptor = std::move(descriptor);
+  struct stat status = {};
+  if (::fstat(object.descriptor.get(), &status) != 0)
+    return os_failure("look at", surfaces_memory, errno, "try again");
+  if (!S_ISREG(status.st_mode)) return not_taken(Errc::malformed_data, no_segment);
   object.user = status.st_uid;
   object.bytes = static_cast<std::uint64_t>(status.st_size);
   // A private copy: what is checked is what is used.
   std::array<std::byte, path_offset + max_path_bytes> copy;
   const ssize_t got = ::pread(object.descriptor.get(), copy.data(), copy.size(), 0);
-  if (got < 0) return os_failure("read", file, errno, "try again");
+  if (got < 0) return os_failure("read", surfaces_memory, errno, "try again");
   const auto beginning = std::span(copy).first(static_cast<std::size_t>(got));
   object.prefix = parse_segment_prefix(beginning);
   object.header = parse_segment_header(beginning, object.bytes);
@@ -155,15 +173,36 @@ Result<std::shared_ptr<OpenedSegment>> OpenedSegment::open(const fs::path& direc
   auto object = SegmentObject::open(directory / segment_name(id));
   if (!object && object.error().code == Errc::malformed_data) return refused(std::move(object).error());
   if (!object) return fail(std::move(object).error());
+  if (object->is_brokered) return std::shared_ptr<OpenedSegment>();
   if (!trust.trusts(object->user))
     return refused({Errc::denied, "it belongs to user " + std::to_string(object->user) +
                                       ", who is not trusted here: name that user as trusted to map it"});
   if (!object->header) return refused(std::move(object->header).error());
   if (object->header->manifest.id != id)
     return refused({Errc::malformed_data, "what stands under this surface's name is another surface's"});
-  auto owner_file = open_owner_file(directory, object->header->owner, object->user);
+  return open(std::move(*object), directory);
+}
+
+Result<std::shared_ptr<OpenedSegment>> OpenedSegment::take(Descriptor object, uid_t user,
+                                                           const fs::path& directory, const SurfaceId& id) {
+  constexpr int unchangeable = F_SEAL_SHRINK | F_SEAL_GROW;
+  const int seals = ::fcntl(object.get(), F_GET_SEALS);
+  if (seals < 0 || (seals & unchangeable) != unchangeable ||
+      (seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) == 0)
+    return not_taken(Errc::malformed_data, "the memory that was handed over could still be changed");
+  auto taken = SegmentObject::of(std::move(object));
+  if (!taken) return fail(std::move(taken).error());
+  if (!taken->header) return fail(std::move(taken->header).error());
+  if (taken->user != user || taken->header->manifest.id != id ||
+      taken->header->kind != RegionKind::inline_bytes)
+    return not_taken(Errc::malformed_data, "the memory that was handed over is not this surface's");
+  return open(std::move(*taken), directory);
+}
+
+Result<std::shared_ptr<OpenedSegment>> OpenedSegment::open(SegmentObject object, const fs::path& directory) {
+  auto owner_file = open_owner_file(directory, object.header->owner, object.user);
   if (!owner_file) return fail(std::move(owner_file).error());
-  std::shared_ptr<OpenedSegment> segment(new OpenedSegment(std::move(*object), std::move(*owner_file)));
+  std::shared_ptr<OpenedSegment> segment(new OpenedSegment(std::move(object), std::move(*owner_file)));
   if (auto mapped = segment->map(); !mapped) return fail(std::move(mapped).error());
   if (auto offered = segment->check_offered(); !offered) return fail(std::move(offered).error());
   return segment;
@@ -171,8 +210,7 @@ Result<std::shared_ptr<OpenedSegment>> OpenedSegment::open(const fs::path& direc
 
 Result<void> OpenedSegment::map() {
   if (const int error = map_file(object_.get(), bip::read_only, layout_.object_bytes, mapping_); error != 0)
-    return os_failure("map", "a surface's shared memory", error,
-                      "raise the limit on address space (ulimit -v)");
+    return os_failure("map", surfaces_memory, error, "raise the limit on address space (ulimit -v)");
   (void)::madvise(mapping_.get_address(), mapping_.get_size(), MADV_DONTDUMP);
   const auto object = bytes_of(mapping_);
   // Never written through: the mapping is read-only.
@@ -235,7 +273,7 @@ Result<ReadStatus> OpenedSegment::read(ChunkIndex chunk, std::uint32_t offset, s
   const std::uint64_t at =
       layout_.trailers_offset + std::uint64_t{chunk.value} * manifest().trailer_bytes + in_trailer;
   std::fill(out.begin() + static_cast<std::ptrdiff_t>(part.size()), out.end(), std::byte{0});
-  if (object_) return reader_.read(object_.get(), "a surface's shared memory", at, part, mode);
+  if (object_) return reader_.read(object_.get(), surfaces_memory, at, part, mode);
   std::copy_n(bytes_of(mapping_).begin() + static_cast<std::ptrdiff_t>(at), part.size(), part.begin());
   return ReadStatus::done;
 }

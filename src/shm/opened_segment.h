@@ -27,6 +27,8 @@ class Trust {
 
 // A segment's object, found, checked and copied from, not mapped: for whoever looks at several.
 struct SegmentObject {
+  // A socket stands under the name, at which to ask for the object (broker_request.h): no descriptor then.
+  bool is_brokered = false;
   Descriptor descriptor;
   uid_t user = 0;
   std::uint64_t bytes = 0;
@@ -37,6 +39,8 @@ struct SegmentObject {
   // unknown_surface (nothing is there), denied (by its mode), malformed_data (no plain file of one name),
   // withdrawn, io_error.
   [[nodiscard]] static Result<SegmentObject> open(const std::filesystem::path& file);
+  // The same of what somebody handed over. Errors: malformed_data, io_error.
+  [[nodiscard]] static Result<SegmentObject> of(Descriptor descriptor);
 };
 
 // Whether it is a surface that stays although its owner is dead: persistent and finished.
@@ -59,10 +63,16 @@ class OpenedSegment : public Store {
   // Errors say why memory is not the route: unknown_surface, denied (mode, or an owner that is not trusted),
   // unsupported_version, malformed_data (among others what is no plain file of one name), exposer_gone,
   // withdrawn, aborted, io_error, and for a file that is not what the header says source_changed, not_found
-  // or denied. What somebody planted under the name, or may have, is told to the log.
+  // or denied. What somebody planted under the name, or may have, is told to the log. Nothing where its
+  // exposer is to be asked for it.
   [[nodiscard]] static Result<std::shared_ptr<OpenedSegment>> open(const std::filesystem::path& directory,
                                                                    const SurfaceId& id, const Trust& trust,
                                                                    const Log& log = {});
+  // Of an object that `user`, who is trusted, handed over: malformed_data too where anybody could still
+  // change or cut it.
+  [[nodiscard]] static Result<std::shared_ptr<OpenedSegment>> take(Descriptor object, uid_t user,
+                                                                   const std::filesystem::path& directory,
+                                                                   const SurfaceId& id);
 
   bool is_file() const { return header_.kind == RegionKind::file; }
   const Manifest& manifest() const override { return header_.manifest; }
@@ -97,6 +107,8 @@ class OpenedSegment : public Store {
 
  private:
   OpenedSegment(SegmentObject object, Descriptor owner_file);
+  static Result<std::shared_ptr<OpenedSegment>> open(SegmentObject object,
+                                                     const std::filesystem::path& directory);
   Result<void> map();
   Result<void> map_file_region();
 

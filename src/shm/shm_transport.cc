@@ -10,6 +10,8 @@
 #include "core/local_fetch.h"
 #include "core/surface_store.h"
 #include "shm/access_list.h"
+#include "shm/broker.h"
+#include "shm/broker_request.h"
 #include "shm/exposed_segment.h"
 #include "shm/mapping_cache.h"
 #include "shm/opened_segment.h"
@@ -20,22 +22,6 @@ namespace rgtp::shm {
 
 namespace {
 
-class ShmExposure : public Exposure {
- public:
-  ShmExposure(std::shared_ptr<const Store> store, std::shared_ptr<ExposedSegment> segment)
-      : store_(std::move(store)), segment_(std::move(segment)) {}
-  ~ShmExposure() override { segment_->withdraw(); }
-
-  Locator locator() const override { return Locator(Locator::ThisHost{store_->manifest().id}); }
-  void leave() override { segment_->leave(); }
-  // The segment tells its readers itself, from the thread that publishes.
-  void on_growth() override {}
-
- private:
-  std::shared_ptr<const Store> store_;
-  std::shared_ptr<ExposedSegment> segment_;
-};
-
 // What the transport keeps on one loop.
 struct OnLoop {
   OnLoop(const ShmOptions& options, EventLoop& loop)
@@ -43,6 +29,29 @@ struct OnLoop {
 
   Waiter waiter;
   MappingCache mappings;
+  std::unique_ptr<Broker> broker;  // once it is needed
+};
+
+class ShmExposure : public Exposure {
+ public:
+  // `here` has a broker where the segment is brokered.
+  ShmExposure(std::shared_ptr<OnLoop> here, std::shared_ptr<const Store> store,
+              std::shared_ptr<ExposedSegment> segment)
+      : here_(std::move(here)), store_(std::move(store)), segment_(std::move(segment)) {}
+  ~ShmExposure() override {
+    segment_->withdraw();
+    if (segment_->is_brokered()) here_->broker->withdraw(*segment_);
+  }
+
+  Locator locator() const override { return Locator(Locator::ThisHost{store_->manifest().id}); }
+  void leave() override { segment_->leave(); }
+  // The segment tells its readers itself, from the thread that publishes.
+  void on_growth() override {}
+
+ private:
+  const std::shared_ptr<OnLoop> here_;
+  std::shared_ptr<const Store> store_;
+  std::shared_ptr<ExposedSegment> segment_;
 };
 
 class ShmFetch : public Fetch {
@@ -92,6 +101,26 @@ class ShmFetch : public Fetch {
   std::unique_ptr<Waiter::Ticket> ticket_;
 };
 
+// A pull of a surface whose exposer is asked for it first.
+class BrokeredFetch : public Fetch {
+ public:
+  BrokeredFetch(const ShmOptions& options, const Trust& trust, const SurfaceId& id,
+                std::shared_ptr<OnLoop> here, Sink& sink, EventLoop& loop)
+      : request_(options.directory, id, trust, options.log, loop,
+                 [this, here = std::move(here), &sink, &loop](auto segment) {
+                   if (!segment) return sink.on_end(std::move(segment).error());
+                   fetch_ = std::make_unique<ShmFetch>(here, std::move(*segment), sink, loop);
+                   if (auto started = fetch_->start(); !started) sink.on_end(std::move(started).error());
+                 }) {}
+  void want_changed() override {
+    if (fetch_ != nullptr) fetch_->want_changed();
+  }
+
+ private:
+  std::unique_ptr<ShmFetch> fetch_;
+  BrokerRequest request_;
+};
+
 class ShmTransport : public Transport {
  public:
   explicit ShmTransport(ShmOptions options) : options_(std::move(options)), trust_(options_.trust) {}
@@ -104,6 +133,9 @@ class ShmTransport : public Transport {
   std::shared_ptr<void> attach(EventLoop& loop) override { return on(loop); }
 
   Result<std::shared_ptr<Region>> allocate(const Manifest& manifest, const Offer& offer) override {
+    if (offer.persistent && offer.access.who() == Access::Who::decide)
+      return fail(Errc::invalid_argument,
+                  "a surface whose exposer decides who may map it cannot outlive it: give access by names");
     auto segment = ExposedSegment::create(options_.directory,
                                           {.kind = RegionKind::inline_bytes,
                                            .persistent = offer.persistent,
@@ -120,8 +152,11 @@ class ShmTransport : public Transport {
     sweep_once(loop);
     auto segment = segment_for(*store, offer);
     if (!segment) return fail(std::move(segment).error());
-    if (auto linked = (*segment)->link(); !linked) return fail(std::move(linked).error());
-    return std::make_unique<ShmExposure>(std::move(store), std::move(*segment));
+    auto here = on(loop);
+    auto named =
+        (*segment)->is_brokered() ? offer_by_broker(*here, *segment, offer.access, loop) : (*segment)->link();
+    if (!named) return fail(std::move(named).error());
+    return std::make_unique<ShmExposure>(std::move(here), std::move(store), std::move(*segment));
   }
 
   Result<std::shared_ptr<const Store>> open(const Locator& locator, EventLoop& loop) override {
@@ -129,7 +164,8 @@ class ShmTransport : public Transport {
     if (auto kept = here->mappings.find(*locator.id())) return kept;
     auto segment = open_segment(locator);
     if (!segment) return fail(std::move(segment).error());
-    if ((*segment)->state() != SurfaceState::finished) return std::shared_ptr<const Store>();
+    if (*segment == nullptr || (*segment)->state() != SurfaceState::finished)
+      return std::shared_ptr<const Store>();
     here->mappings.keep(*segment);
     return std::move(*segment);
   }
@@ -137,18 +173,31 @@ class ShmTransport : public Transport {
   Result<std::unique_ptr<Follower>> follow(const Locator& locator, Sink& sink, EventLoop& loop) override {
     auto segment = open_segment(locator);
     if (!segment) return fail(std::move(segment).error());
+    if (*segment == nullptr) return std::unique_ptr<Follower>();
     return std::make_unique<SegmentFollower>(std::move(*segment), sink, loop);
   }
 
   Result<std::unique_ptr<Fetch>> pull(const Locator& locator, Sink& sink, EventLoop& loop) override {
     auto segment = open_segment(locator);
     if (!segment) return fail(std::move(segment).error());
+    if (*segment == nullptr)
+      return std::make_unique<BrokeredFetch>(options_, trust_, *locator.id(), on(loop), sink, loop);
     auto fetch = std::make_unique<ShmFetch>(on(loop), std::move(*segment), sink, loop);
     if (auto started = fetch->start(); !started) return fail(std::move(started).error());
     return fetch;
   }
 
  private:
+  Result<void> offer_by_broker(OnLoop& here, const std::shared_ptr<ExposedSegment>& segment,
+                               const Access& access, EventLoop& loop) const {
+    if (here.broker == nullptr) {
+      auto broker = Broker::open(options_.directory, loop);
+      if (!broker) return fail(std::move(broker).error());
+      here.broker = std::move(*broker);
+    }
+    return here.broker->offer(segment, access);
+  }
+
   // The segment that the store's bytes are in, or one that names the store's file.
   Result<std::shared_ptr<ExposedSegment>> segment_for(const Store& store, const Offer& offer) const {
     if (const auto* region = dynamic_cast<const SegmentRegion*>(&store.region())) return region->segment();

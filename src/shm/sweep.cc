@@ -12,6 +12,7 @@
 #include <rgtp/host.h>
 
 #include "core/fault_point.h"
+#include "shm/broker.h"
 #include "shm/local_name.h"
 #include "shm/opened_segment.h"
 #include "shm/owner.h"
@@ -47,6 +48,8 @@ Result<std::vector<Named>> names_in(const fs::path& directory) {
 HostSurface look_at(const fs::path& directory, const Named& named) {
   HostSurface surface{.file = named.name, .user = named.user, .details = {}, .problem = {}};
   auto object = SegmentObject::open(directory / named.name);
+  if (object && object->is_brokered)
+    object = fail(Errc::denied, "its exposer decides who may look at it: pull it");
   if (object && !object->header) object = fail(object->header.error());
   const auto live = object ? read_live_words(object->descriptor) : fail(object.error());
   if (!live) {
@@ -100,7 +103,8 @@ class UserSweep {
     if (locked) sweep_names(locked->directory());
     // Behind what they own: without its lock file an object is as dead, but nobody could say of whom.
     for (const Named& named : names)
-      if (mine(named) && owner_of_file_name(named.name) && is_dead(named)) remove(named, cleared_.owners);
+      if (mine(named) && (owner_of_file_name(named.name) || is_broker_name(named.name)) && is_dead(named))
+        remove(named, cleared_.owners);
   }
 
  private:
@@ -110,11 +114,19 @@ class UserSweep {
       const auto directory = UserDirectory::open_of(directory_ / named.name, named.user);
       return directory && has_dead_name(*directory);
     }
+    if (is_broker_name(named.name)) return is_dead_socket(named);
     if (!is_segment_name(named.name)) return false;
     // Of any layout: whose it is always stands in the same place. What is no segment is not touched.
     const auto object = SegmentObject::open(directory_ / named.name);
+    if (object && object->is_brokered) return is_dead_socket(named);
     if (!object || !object->prefix || is_alive(directory_, object->prefix->owner, object->user)) return false;
     return !is_left_to_stay(*object) || is_chosen(*object);
+  }
+  // Its listener's death ends it, and nobody else can listen at it.
+  bool is_dead_socket(const Named& named) const {
+    struct stat status = {};
+    const fs::path file = directory_ / named.name;
+    return ::lstat(file.c_str(), &status) == 0 && S_ISSOCK(status.st_mode) && !is_answered(file);
   }
   bool is_dead_name(const UserDirectory& directory, const std::string& name) const {
     const auto file = read_local_name(directory, name);

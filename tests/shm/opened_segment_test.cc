@@ -9,6 +9,7 @@
 
 #include "shm/os_faults.h"
 #include "shm/segment_fixture.h"
+#include "shm/unix_socket.h"
 #include "support/forked_child.h"
 
 namespace rgtp::shm {
@@ -76,14 +77,12 @@ TEST_F(OpenedSegmentTest, ASecondNameOfAnObjectIsRefused) {
   EXPECT_TRUE(open());
 }
 
-TEST_F(OpenedSegmentTest, APlantedSocketIsRefused) {
-  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  std::strncpy(address.sun_path, object().c_str(), sizeof address.sun_path - 1);
-  ASSERT_EQ(::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
-  expect_not_opened(Errc::malformed_data, "no segment");
-  ::close(fd);
+TEST_F(OpenedSegmentTest, ASocketIsLeftToWhoeverAsksAtIt) {
+  const Descriptor socket = unix_socket();
+  ASSERT_EQ(bind_to(socket, object()), 0);
+  const auto opened = open();
+  ASSERT_TRUE(opened) << opened.error().message();
+  EXPECT_EQ(*opened, nullptr);
 }
 
 TEST_F(OpenedSegmentTest, APlantedDeviceIsRefused) {

@@ -35,6 +35,11 @@ struct Handles {
     exposer.emplace(Exposer::open({.transports = {shm_transport(memory), udp_transport()}}).value());
     puller.emplace(Puller::open({.transports = {shm_transport(memory), udp_transport()}}).value());
     surface.emplace(exposer->expose(Source::bytes(pattern(100'000))).get().value());
+    decided.emplace(exposer
+                        ->expose(Source::bytes(pattern(1000)),
+                                 {.access = Access::decide([](const Asker&) { return true; })})
+                        .get()
+                        .value());
     writer.emplace(exposer->begin({.size = 100'000}).value());
     kept.emplace(puller->pull(surface->locator()));
     EXPECT_TRUE(kept->complete().get());
@@ -47,6 +52,7 @@ struct Handles {
   std::optional<Exposer> exposer;
   std::optional<Puller> puller;
   std::optional<Surface> surface;
+  std::optional<Surface> decided;
   std::optional<SurfaceWriter> writer;
   std::optional<Pull> kept;
   std::vector<Pull> waiting;
