@@ -93,6 +93,10 @@ struct ChunkAdopted {
 };
 
 // A whole surface, or the range of it that is pulled, is available unhashed.
+// An exposer had so much of a surface's memory made of huge pages.
+struct HugePagesMade {
+  std::uint64_t bytes = 0;
+};
 struct SurfaceAdopted {
   std::uint32_t chunks = 0;
   std::uint64_t bytes = 0;
@@ -115,7 +119,7 @@ using Event =
                  event::RequestLost, event::SocketDropped, event::CongestionMarked, event::LossWasSpurious,
                  event::ProbeTimeout, event::RttMeasured, event::RateChanged, event::MtuChanged,
                  event::ChunkVerified, event::ChunkRejected, event::ChunkAdopted, event::SurfaceAdopted,
-                 event::RequestReceived, event::RequestOverflow>;
+                 event::HugePagesMade, event::RequestReceived, event::RequestOverflow>;
 
 // Called on the loop's thread, between two steps of an engine: do little, and call nothing of the engine.
 class RGTP_EXPORT Observer {

@@ -57,6 +57,7 @@ struct Counters::Adder {
     add(c.chunks_, e.chunks);
     add(c.bytes_, e.bytes);
   }
+  void operator()(const event::HugePagesMade& e) const { add(c.huge_page_bytes_, e.bytes); }
   void operator()(const event::RequestReceived& e) const {
     add(c.requests_, 1);
     add(c.slices_asked_, e.slices);
@@ -104,6 +105,7 @@ Stats Counters::snapshot() const {
   s.request_overflows = value(request_overflows_);
   s.rtt = Duration(static_cast<std::int64_t>(value(rtt_ns_)));
   s.service_delay = Duration(static_cast<std::int64_t>(value(service_delay_ns_)));
+  s.huge_page_bytes = value(huge_page_bytes_);
   s.mtu = static_cast<std::uint32_t>(value(mtu_));
   s.rate = value(rate_);
   s.window_bytes = value(window_bytes_);

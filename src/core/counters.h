@@ -43,6 +43,7 @@ class Counters : public Observer {
   Count send_batches_{0}, receive_batches_{0}, socket_drops_{0}, requests_lost_{0}, marked_{0};
   Count requests_{0}, slices_asked_{0}, slices_asked_again_{0}, slices_lost_{0}, spurious_losses_{0};
   Count duplicates_{0}, probe_timeouts_{0}, refusals_{0}, request_overflows_{0};
+  Count huge_page_bytes_{0};
   Count service_delay_ns_{0}, mtu_{0}, time_to_last_new_ask_ns_{0};
   Count rtt_ns_{0}, rate_{0}, window_bytes_{0}, time_to_first_byte_ns_{0}, time_to_first_chunk_ns_{0};
 };

@@ -27,6 +27,7 @@ using core::fault_point;
 namespace {
 
 constexpr int populate_write = 23;  // MADV_POPULATE_WRITE, Linux 5.14
+constexpr int collapse = 25;        // MADV_COLLAPSE, Linux 6.1
 constexpr std::uint64_t populate_step = 16 * 1024 * 1024;
 constexpr std::uint64_t page_bytes = 4096;
 constexpr std::string_view remedy =
@@ -128,6 +129,13 @@ Result<void> ExposedSegment::populate(std::uint64_t offset, std::uint64_t length
     return take_all();
   }
   return {};
+}
+
+std::uint64_t ExposedSegment::make_huge_pages(std::uint64_t offset, std::uint64_t length) {
+  std::uint64_t made = 0;
+  for (std::uint64_t at = offset; at < offset + length; at += huge_page_bytes)
+    if (::madvise(data().data() + at, huge_page_bytes, collapse) == 0) made += huge_page_bytes;
+  return made;
 }
 
 // Where the kernel cannot take a part's pages through the mapping: the first time, everything.

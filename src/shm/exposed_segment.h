@@ -43,6 +43,10 @@ class ExposedSegment {
   [[nodiscard]] Result<void> reserve(std::uint64_t offset, std::uint64_t length);
 
   bool is_brokered() const { return brokered_; }
+  // Makes huge pages of those of data() in this range, of which both ends are multiples of them. How many
+  // bytes it came to: fewer where the kernel cannot. Lasts about 3.5 ms a MiB; any thread.
+  std::uint64_t make_huge_pages(std::uint64_t offset, std::uint64_t length);
+
   // The object's name appears. already_exposed where it is taken.
   [[nodiscard]] Result<void> link();
   // The same for a brokered one, whose name leads to the socket.

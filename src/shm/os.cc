@@ -4,6 +4,7 @@
 #include <system_error>
 
 #include <boost/interprocess/exceptions.hpp>
+#include <sys/mman.h>
 #include <sys/uio.h>
 
 namespace rgtp::shm {
@@ -35,6 +36,25 @@ class Mappable {
  private:
   int fd_;
 };
+
+bool is_aligned(const void* address) {
+  return reinterpret_cast<std::uintptr_t>(address) % huge_page_bytes == 0;
+}
+
+// Kernels before Linux 6.7 map a file anywhere. Best effort: another thread may take the place first.
+void move_to_alignment(int fd, bip::mode_t mode, std::uint64_t size, bip::mapped_region& mapping) {
+  const std::size_t room = size + huge_page_bytes;
+  void* const reserved = ::mmap(nullptr, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (reserved == MAP_FAILED) return;
+  ::munmap(reserved, room);
+  const std::size_t beyond = reinterpret_cast<std::uintptr_t>(reserved) % huge_page_bytes;
+  void* const place = static_cast<char*>(reserved) + (huge_page_bytes - beyond) % huge_page_bytes;
+  try {
+    bip::mapped_region(Mappable(fd), mode, 0, size, place).swap(mapping);
+  } catch (const bip::interprocess_exception&) {
+    return;
+  }
+}
 
 std::int64_t nanoseconds(const timespec& time) { return time.tv_sec * 1'000'000'000 + time.tv_nsec; }
 
@@ -105,10 +125,12 @@ int map_file(int fd, bip::mode_t mode, std::uint64_t size, bip::mapped_region& m
   if (size == 0) return 0;
   try {
     bip::mapped_region(Mappable(fd), mode, 0, size).swap(mapping);
-    return 0;
   } catch (const bip::interprocess_exception& exception) {
     return exception.get_native_error();
   }
+  if (size >= huge_page_bytes && !is_aligned(mapping.get_address()))
+    move_to_alignment(fd, mode, size, mapping);
+  return 0;
 }
 
 }  // namespace rgtp::shm

@@ -13,6 +13,7 @@
 #include "shm/broker.h"
 #include "shm/broker_request.h"
 #include "shm/exposed_segment.h"
+#include "shm/huge_pages.h"
 #include "shm/mapping_cache.h"
 #include "shm/opened_segment.h"
 #include "shm/segment_follower.h"
@@ -36,8 +37,11 @@ class ShmExposure : public Exposure {
  public:
   // `here` has a broker where the segment is brokered.
   ShmExposure(std::shared_ptr<OnLoop> here, std::shared_ptr<const Store> store,
-              std::shared_ptr<ExposedSegment> segment)
-      : here_(std::move(here)), store_(std::move(store)), segment_(std::move(segment)) {}
+              std::shared_ptr<ExposedSegment> segment, std::unique_ptr<HugePages> huge_pages)
+      : here_(std::move(here)),
+        store_(std::move(store)),
+        segment_(std::move(segment)),
+        huge_pages_(std::move(huge_pages)) {}
   ~ShmExposure() override {
     segment_->withdraw();
     if (segment_->is_brokered()) here_->broker->withdraw(*segment_);
@@ -52,6 +56,7 @@ class ShmExposure : public Exposure {
   const std::shared_ptr<OnLoop> here_;
   std::shared_ptr<const Store> store_;
   std::shared_ptr<ExposedSegment> segment_;
+  std::unique_ptr<HugePages> huge_pages_;
 };
 
 class ShmFetch : public Fetch {
@@ -148,7 +153,7 @@ class ShmTransport : public Transport {
   }
 
   Result<std::unique_ptr<Exposure>> expose(std::shared_ptr<const Store> store, const Offer& offer,
-                                           EventLoop& loop, std::shared_ptr<Observer> /*observer*/) override {
+                                           EventLoop& loop, std::shared_ptr<Observer> observer) override {
     sweep_once(loop);
     auto segment = segment_for(*store, offer);
     if (!segment) return fail(std::move(segment).error());
@@ -156,7 +161,12 @@ class ShmTransport : public Transport {
     auto named =
         (*segment)->is_brokered() ? offer_by_broker(*here, *segment, offer.access, loop) : (*segment)->link();
     if (!named) return fail(std::move(named).error());
-    return std::make_unique<ShmExposure>(std::move(here), std::move(store), std::move(*segment));
+    auto huge_pages = HugePages::may_help(**segment, options_.huge_pages_after)
+                          ? std::make_unique<HugePages>(*segment, store, options_.huge_pages_after, loop,
+                                                        std::move(observer))
+                          : nullptr;
+    return std::make_unique<ShmExposure>(std::move(here), std::move(store), std::move(*segment),
+                                         std::move(huge_pages));
   }
 
   Result<std::shared_ptr<const Store>> open(const Locator& locator, EventLoop& loop) override {

@@ -150,6 +150,47 @@ TEST_F(ShmTransportTest, AFileThatTheAllowedUsersCannotOpenIsNotExposedToThem) {
   EXPECT_TRUE(exposer.expose(Source::file(files / "in"), {.access = Access::everyone()}).get());
 }
 
+TEST_F(ShmTransportTest, ASurfaceThatLivesLongIsMadeOfHugePagesWhileItIsRead) {
+  const Bytes large = pattern(5 * huge_page_bytes + 12'345);
+  const ShmOptions options{.directory = directory_.path(), .huge_pages_after = std::chrono::milliseconds(50)};
+  Exposer exposer = Exposer::open({.transports = {shm_transport(options)}}).value();
+  const auto whole = exposer.expose(Source::bytes(large)).get().value();
+  // Of a capacity no more than was used.
+  auto writer = exposer.begin({.capacity = 64 * huge_page_bytes, .expose = {.chunk_bytes = 1 << 20}}).value();
+  for (ChunkIndex chunk{0}; chunk.value < 5; ++chunk.value) {
+    const auto loan = writer.loan(chunk).value();
+    std::copy_n(large.begin() + chunk.value * (1 << 20), 1 << 20, loan.begin());
+    ASSERT_TRUE(writer.publish(chunk));
+  }
+  const auto grown = std::move(writer).finish(5 << 20).value();
+  Puller puller = open_puller();
+  Pull pull = puller.pull(whole.locator());
+  const auto view = pull.complete().get().value();
+  const auto has = [](const Surface& surface) { return surface.stats().huge_page_bytes; };
+  for (int looks = 0; looks < 300 && (has(whole) < 5 * huge_page_bytes || has(grown) < 2 * huge_page_bytes);
+       ++looks) {
+    ASSERT_TRUE(std::ranges::equal(view.bytes(), large));
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  if (has(whole) == 0) GTEST_SKIP() << "this kernel makes no huge pages of shared memory";
+  EXPECT_EQ(has(whole), 5 * huge_page_bytes);
+  EXPECT_EQ(has(grown), 2 * huge_page_bytes);
+  EXPECT_TRUE(std::ranges::equal(view.bytes(), large));
+  Pull again = open_puller().pull(whole.locator());
+  EXPECT_TRUE(std::ranges::equal(again.complete().get().value().bytes(), large));
+}
+
+TEST_F(ShmTransportTest, ASurfaceThatIsTakenBackIsLeftAlone) {
+  const Bytes large = pattern(64 * huge_page_bytes);
+  const ShmOptions options{.directory = directory_.path(), .huge_pages_after = std::chrono::milliseconds(1)};
+  Exposer exposer = Exposer::open({.transports = {shm_transport(options)}}).value();
+  for (int i = 0; i < 3; ++i) {
+    const auto surface = exposer.expose(Source::bytes(std::span(large))).get().value();
+    std::this_thread::sleep_for(std::chrono::milliseconds(20 * i));
+  }
+  EXPECT_TRUE(test::comes_true([&] { return names().size() <= 1; }));
+}
+
 TEST_F(ShmTransportTest, ASnapshotIsWhatTheFileWasAndOfNobodysPermissions) {
   const TemporaryDirectory files;
   write_file(files / "in", bytes_);
