@@ -37,22 +37,24 @@ class Mappable {
   int fd_;
 };
 
-bool is_aligned(const void* address) {
-  return reinterpret_cast<std::uintptr_t>(address) % huge_page_bytes == 0;
-}
-
-// Kernels before Linux 6.7 map a file anywhere. Best effort: another thread may take the place first.
-void move_to_alignment(int fd, bip::mode_t mode, std::uint64_t size, bip::mapped_region& mapping) {
+// A free place for a mapping of that size at a multiple of a huge page, which the kernel does not see to by
+// itself; nothing where there is none. Another thread may take it first.
+void* aligned_place(std::uint64_t size) {
   const std::size_t room = size + huge_page_bytes;
   void* const reserved = ::mmap(nullptr, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (reserved == MAP_FAILED) return;
+  if (reserved == MAP_FAILED) return nullptr;
   ::munmap(reserved, room);
   const std::size_t beyond = reinterpret_cast<std::uintptr_t>(reserved) % huge_page_bytes;
-  void* const place = static_cast<char*>(reserved) + (huge_page_bytes - beyond) % huge_page_bytes;
+  return static_cast<char*>(reserved) + (huge_page_bytes - beyond) % huge_page_bytes;
+}
+
+// 0 or an errno.
+int map_at(int fd, bip::mode_t mode, std::uint64_t size, void* place, bip::mapped_region& mapping) {
   try {
     bip::mapped_region(Mappable(fd), mode, 0, size, place).swap(mapping);
-  } catch (const bip::interprocess_exception&) {
-    return;
+    return 0;
+  } catch (const bip::interprocess_exception& exception) {
+    return exception.get_native_error();
   }
 }
 
@@ -123,14 +125,9 @@ std::string proc_name(int fd) { return "/proc/self/fd/" + std::to_string(fd); }
 
 int map_file(int fd, bip::mode_t mode, std::uint64_t size, bip::mapped_region& mapping) {
   if (size == 0) return 0;
-  try {
-    bip::mapped_region(Mappable(fd), mode, 0, size).swap(mapping);
-  } catch (const bip::interprocess_exception& exception) {
-    return exception.get_native_error();
-  }
-  if (size >= huge_page_bytes && !is_aligned(mapping.get_address()))
-    move_to_alignment(fd, mode, size, mapping);
-  return 0;
+  void* const place = size >= huge_page_bytes ? aligned_place(size) : nullptr;
+  if (place != nullptr && map_at(fd, mode, size, place, mapping) == 0) return 0;
+  return map_at(fd, mode, size, nullptr, mapping);
 }
 
 }  // namespace rgtp::shm

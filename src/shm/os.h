@@ -46,8 +46,8 @@ std::string proc_name(int fd);
 inline constexpr std::uint64_t huge_page_bytes = 2 * 1024 * 1024;
 
 // Maps [0, size) of a file through Boost.Interprocess, which reports by exception; 0 or an errno here. From
-// the size of a huge page on where such pages can be, if that can be had. The file is at least that long:
-// nobody checks.
+// the size of a huge page on where such pages can be made and mapped as such, if that can be had. The file is
+// at least that long: nobody checks.
 int map_file(int fd, boost::interprocess::mode_t mode, std::uint64_t size,
              boost::interprocess::mapped_region& mapping);
 

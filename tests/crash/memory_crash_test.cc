@@ -138,19 +138,18 @@ TEST_F(MemoryCrash, OfTheExposerEndsEachPullInTimeWithExactBytesOrATypedError) {
     });
     const auto locator = exposer.read_line();
     ASSERT_TRUE(locator);
-    const auto pulling = [&](int turn) {
-      return std::make_unique<ForkedChild>([&, turn](const ForkedChild::Parent& parent) {
-        Puller puller = open_puller();
-        parent.tell("open");
-        parent.tell(pull_once(puller, Locator::parse(*locator).value(), bytes_, way(turn)));
-      });
+    const auto pull = [&](int turn, const ForkedChild::Parent& parent) {
+      Puller puller = open_puller();
+      parent.tell("open");
+      parent.tell(pull_once(puller, Locator::parse(*locator).value(), bytes_, way(turn)));
     };
-    const std::unique_ptr<ForkedChild> pullers[] = {pulling(2 * kill), pulling(2 * kill + 1)};
-    for (const auto& puller : pullers) ASSERT_TRUE(puller->read_line());
+    ForkedChild one([&](const ForkedChild::Parent& parent) { pull(2 * kill, parent); });
+    ForkedChild other([&](const ForkedChild::Parent& parent) { pull(2 * kill + 1, parent); });
+    for (ForkedChild* const puller : {&one, &other}) ASSERT_TRUE(puller->read_line());
     sleep_up_to(40ms);
     exposer.kill();
     const auto killed = Clock::now();
-    for (const auto& puller : pullers) {
+    for (ForkedChild* const puller : {&one, &other}) {
       const auto end = puller->read_line(patience + 2s);
       ASSERT_TRUE(end) << "the pull did not end";
       EXPECT_LT(Clock::now() - killed, patience);
