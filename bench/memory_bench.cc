@@ -302,7 +302,7 @@ int main(int argc, char** argv) {
       read_memory_of(child, peer.bytes, here);
       read(here);
     });
-    const auto place = static_cast<std::size_t>(3 + round);
+    const auto place = 3 + static_cast<std::size_t>(round);
     first.add([&] { pull(puller, locators[place], read); });
     again.add([&] { pull(puller, locators[place], read); });
     first_huge.add([&] { pull(puller, locators[place + surfaces_for_first_time], read); });
