@@ -37,11 +37,12 @@ class Access {
   }
   // Every user of this host.
   static Access everyone() { return {Who::everyone, {}, {}}; }
-  // Whomever this returns true for, each time that somebody asks, on the loop's thread. Who is let in is
-  // given memory that no process can change or cut short, this user's included (memfd_create(2), file
-  // sealing); the surface takes a descriptor for as long as it is exposed. What was given is not taken back.
-  // For bytes, writers and snapshots: a file that is served in place is opened by its own mode. Not for
-  // persistent ones.
+  // Whomever this returns true for, each time that somebody asks, on the loop's thread, and never again once
+  // the Surface's destructor has returned. Who is let in is given memory that no process can change or cut
+  // short once the surface is finished, this user's included (memfd_create(2), file sealing); it takes a
+  // descriptor for as long as it is exposed. What was given is not taken back. Root, and processes of this
+  // user that may look into this one (ptrace(2)), get at its memory without asking. For bytes, writers and
+  // snapshots: a file that is served in place is opened by its own mode. Not for persistent ones.
   static Access decide(std::function<bool(const Asker&)> lets_in) {
     Access access{Who::decide, {}, {}};
     access.lets_in_ = std::move(lets_in);

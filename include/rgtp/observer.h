@@ -93,12 +93,12 @@ struct ChunkAdopted {
 };
 
 // A whole surface, or the range of it that is pulled, is available unhashed.
-// An exposer had so much of a surface's memory made of huge pages.
-struct HugePagesMade {
-  std::uint64_t bytes = 0;
-};
 struct SurfaceAdopted {
   std::uint32_t chunks = 0;
+  std::uint64_t bytes = 0;
+};
+// An exposer had so much of a surface's memory made of huge pages.
+struct HugePagesMade {
   std::uint64_t bytes = 0;
 };
 

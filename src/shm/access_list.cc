@@ -30,7 +30,9 @@ bool is_member(uid_t user, gid_t group) {
   std::vector<char> buffer(most > 0 ? static_cast<std::size_t>(most) : 16'384);
   passwd entry = {};
   passwd* found = nullptr;
-  if (::getpwuid_r(user, &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr) return false;
+  while (::getpwuid_r(user, &entry, buffer.data(), buffer.size(), &found) == ERANGE)
+    buffer.resize(2 * buffer.size());
+  if (found == nullptr) return false;
   int count = 64;
   std::vector<gid_t> groups(static_cast<std::size_t>(count));
   if (::getgrouplist(entry.pw_name, entry.pw_gid, groups.data(), &count) < 0) {

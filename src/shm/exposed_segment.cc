@@ -191,7 +191,15 @@ Result<void> ExposedSegment::give_name(const std::string& target, int flags) {
   fault_point("segment: named");
   linked_ = true;
   seal_if_done();
-  return {};
+  if (!brokered_ || is_write_sealed_ || live().state == static_cast<std::uint32_t>(SurfaceState::growing))
+    return {};
+  // A writer that is still there is none of ours.
+  ::unlink(file_.c_str());
+  linked_ = false;
+  return fail(
+      Errc::io_error,
+      "the surface's memory cannot be sealed, as another process of this user may be writing to it: end "
+      "that one, and see that /proc is mounted");
 }
 
 Result<Descriptor> ExposedSegment::hand_over(uid_t user) {
@@ -275,7 +283,7 @@ void ExposedSegment::seal_if_done() {
   sealed_ = true;
   (void)::madvise(place, length, MADV_DONTDUMP);
   (void)::madvise(place, length, MADV_DONTFORK);
-  (void)::fcntl(object_.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SEAL);
+  is_write_sealed_ = ::fcntl(object_.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SEAL) == 0;
 }
 
 Result<ReadStatus> SegmentRegion::read(std::uint64_t offset, std::span<std::byte> out,

@@ -90,7 +90,8 @@ class ExposedSegment {
   bool brokered_ = false;
   // For writes to a brokered one's live part, which end when it is sealed.
   std::mutex writing_;
-  bool sealed_ = false;
+  bool sealed_ = false;           // by this process, which has no writable mapping any more
+  bool is_write_sealed_ = false;  // by the kernel, for all
 };
 
 // An inline segment's bytes as a region: what the memory transport allocates.

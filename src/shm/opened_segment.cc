@@ -173,10 +173,10 @@ Result<std::shared_ptr<OpenedSegment>> OpenedSegment::open(const fs::path& direc
   auto object = SegmentObject::open(directory / segment_name(id));
   if (!object && object.error().code == Errc::malformed_data) return refused(std::move(object).error());
   if (!object) return fail(std::move(object).error());
-  if (object->is_brokered) return std::shared_ptr<OpenedSegment>();
   if (!trust.trusts(object->user))
     return refused({Errc::denied, "it belongs to user " + std::to_string(object->user) +
                                       ", who is not trusted here: name that user as trusted to map it"});
+  if (object->is_brokered) return std::shared_ptr<OpenedSegment>();
   if (!object->header) return refused(std::move(object->header).error());
   if (object->header->manifest.id != id)
     return refused({Errc::malformed_data, "what stands under this surface's name is another surface's"});

@@ -37,25 +37,32 @@ class Mappable {
   int fd_;
 };
 
-// A free place for a mapping of that size at a multiple of a huge page, which the kernel does not see to by
-// itself; nothing where there is none. Another thread may take it first.
-void* aligned_place(std::uint64_t size) {
-  const std::size_t room = size + huge_page_bytes;
-  void* const reserved = ::mmap(nullptr, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (reserved == MAP_FAILED) return nullptr;
-  ::munmap(reserved, room);
-  const std::size_t beyond = reinterpret_cast<std::uintptr_t>(reserved) % huge_page_bytes;
-  return static_cast<char*>(reserved) + (huge_page_bytes - beyond) % huge_page_bytes;
-}
-
-// 0 or an errno.
+// 0 or an errno. `place` is this process's to be replaced, or null.
 int map_at(int fd, bip::mode_t mode, std::uint64_t size, void* place, bip::mapped_region& mapping) {
   try {
-    bip::mapped_region(Mappable(fd), mode, 0, size, place).swap(mapping);
+    const bip::map_options_t options = place != nullptr ? MAP_FIXED : bip::default_map_options;
+    bip::mapped_region(Mappable(fd), mode, 0, size, place, options).swap(mapping);
     return 0;
   } catch (const bip::interprocess_exception& exception) {
-    return exception.get_native_error();
+    return exception.get_native_error() != 0 ? exception.get_native_error() : EBUSY;
   }
+}
+
+// At a multiple of a huge page, which the kernel does not see to by itself: into a larger place that is taken
+// first, so that no other thread has it meanwhile.
+int map_aligned(int fd, bip::mode_t mode, std::uint64_t size, bip::mapped_region& mapping) {
+  const std::size_t room = size + huge_page_bytes;
+  void* const taken = ::mmap(nullptr, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (taken == MAP_FAILED) return errno;
+  auto* const begin = static_cast<char*>(taken);
+  const std::size_t beyond = reinterpret_cast<std::uintptr_t>(taken) % huge_page_bytes;
+  const std::size_t before = (huge_page_bytes - beyond) % huge_page_bytes;
+  const int error = map_at(fd, mode, size, begin + before, mapping);
+  const std::size_t page = bip::mapped_region::get_page_size();
+  const std::size_t end = error == 0 ? before + (size + page - 1) / page * page : before;
+  if (before > 0) ::munmap(begin, before);
+  if (room > end) ::munmap(begin + end, room - end);
+  return error;
 }
 
 std::int64_t nanoseconds(const timespec& time) { return time.tv_sec * 1'000'000'000 + time.tv_nsec; }
@@ -125,8 +132,7 @@ std::string proc_name(int fd) { return "/proc/self/fd/" + std::to_string(fd); }
 
 int map_file(int fd, bip::mode_t mode, std::uint64_t size, bip::mapped_region& mapping) {
   if (size == 0) return 0;
-  void* const place = size >= huge_page_bytes ? aligned_place(size) : nullptr;
-  if (place != nullptr && map_at(fd, mode, size, place, mapping) == 0) return 0;
+  if (size >= huge_page_bytes && map_aligned(fd, mode, size, mapping) == 0) return 0;
   return map_at(fd, mode, size, nullptr, mapping);
 }
 

@@ -30,12 +30,11 @@ struct OnLoop {
 
   Waiter waiter;
   MappingCache mappings;
-  std::unique_ptr<Broker> broker;  // once it is needed
+  std::vector<std::unique_ptr<Broker>> brokers;  // the last one takes what is new
 };
 
 class ShmExposure : public Exposure {
  public:
-  // `here` has a broker where the segment is brokered.
   ShmExposure(std::shared_ptr<OnLoop> here, std::shared_ptr<const Store> store,
               std::shared_ptr<ExposedSegment> segment, std::unique_ptr<HugePages> huge_pages)
       : here_(std::move(here)),
@@ -44,7 +43,7 @@ class ShmExposure : public Exposure {
         huge_pages_(std::move(huge_pages)) {}
   ~ShmExposure() override {
     segment_->withdraw();
-    if (segment_->is_brokered()) here_->broker->withdraw(*segment_);
+    for (const auto& broker : here_->brokers) broker->withdraw(*segment_);
   }
 
   Locator locator() const override { return Locator(Locator::ThisHost{store_->manifest().id}); }
@@ -200,12 +199,16 @@ class ShmTransport : public Transport {
  private:
   Result<void> offer_by_broker(OnLoop& here, const std::shared_ptr<ExposedSegment>& segment,
                                const Access& access, EventLoop& loop) const {
-    if (here.broker == nullptr) {
-      auto broker = Broker::open(options_.directory, loop);
-      if (!broker) return fail(std::move(broker).error());
-      here.broker = std::move(*broker);
+    if (!here.brokers.empty()) {
+      auto offered = here.brokers.back()->offer(segment, access);
+      // Somebody removed its name (logind does at logout, RemoveIPC): what it offers already has names of its
+      // own.
+      if (offered || offered.error().code != Errc::not_found) return offered;
     }
-    return here.broker->offer(segment, access);
+    auto broker = Broker::open(options_.directory, loop);
+    if (!broker) return fail(std::move(broker).error());
+    here.brokers.push_back(std::move(*broker));
+    return here.brokers.back()->offer(segment, access);
   }
 
   // The segment that the store's bytes are in, or one that names the store's file.

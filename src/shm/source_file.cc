@@ -61,7 +61,8 @@ Result<OpenFiles::File> SourceFile::opened(ReadMode mode) const {
   if (file != nullptr) return file;
   struct stat status = {};
   Descriptor again = open_to_read(place_, mode, status);
-  if (!again && mode == ReadMode::cached_only && errno == EAGAIN) return file;
+  if (!again && mode == ReadMode::cached_only && (errno == EAGAIN || errno == EMFILE || errno == ENFILE))
+    return file;
   if (!again && is_gone(errno)) return changed();
   if (!again) return os_failure("open", path(), errno, "see that it can still be read");
   if (stamp_of(status) != stamp_) return changed();

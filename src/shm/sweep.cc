@@ -49,7 +49,9 @@ HostSurface look_at(const fs::path& directory, const Named& named) {
   HostSurface surface{.file = named.name, .user = named.user, .details = {}, .problem = {}};
   auto object = SegmentObject::open(directory / named.name);
   if (object && object->is_brokered)
-    object = fail(Errc::denied, "its exposer decides who may look at it: pull it");
+    object = is_answered(directory / named.name)
+                 ? fail(Errc::denied, "its exposer decides who may look at it: pull it")
+                 : fail(Errc::exposer_gone, "its exposer has ended: rgtp gc removes it");
   if (object && !object->header) object = fail(object->header.error());
   const auto live = object ? read_live_words(object->descriptor) : fail(object.error());
   if (!live) {
@@ -103,8 +105,9 @@ class UserSweep {
     if (locked) sweep_names(locked->directory());
     // Behind what they own: without its lock file an object is as dead, but nobody could say of whom.
     for (const Named& named : names)
-      if (mine(named) && (owner_of_file_name(named.name) || is_broker_name(named.name)) && is_dead(named))
-        remove(named, cleared_.owners);
+      if (mine(named) && owner_of_broker_name(named.name) && is_dead(named)) remove(named, cleared_.owners);
+    for (const Named& named : names)
+      if (mine(named) && owner_of_file_name(named.name) && is_dead(named)) remove(named, cleared_.owners);
   }
 
  private:
@@ -114,7 +117,7 @@ class UserSweep {
       const auto directory = UserDirectory::open_of(directory_ / named.name, named.user);
       return directory && has_dead_name(*directory);
     }
-    if (is_broker_name(named.name)) return is_dead_socket(named);
+    if (const auto owner = owner_of_broker_name(named.name)) return !is_alive(directory_, *owner, named.user);
     if (!is_segment_name(named.name)) return false;
     // Of any layout: whose it is always stands in the same place. What is no segment is not touched.
     const auto object = SegmentObject::open(directory_ / named.name);

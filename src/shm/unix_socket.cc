@@ -85,7 +85,7 @@ ReceivedMessage receive_with(const Descriptor& socket, std::span<std::byte> out)
   message.msg_iov = &part;
   message.msg_iovlen = 1;
   message.msg_control = control.bytes;
-  message.msg_controllen = sizeof control.bytes;
+  message.msg_controllen = CMSG_LEN(sizeof(int));  // what is padding otherwise would hold a second one
   ReceivedMessage received;
   received.bytes = ::recvmsg(socket.get(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
   if (received.bytes < 0) return received;

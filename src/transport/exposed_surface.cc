@@ -14,7 +14,8 @@ std::string name_of(ChunkIndex chunk) { return "chunk " + std::to_string(chunk.v
 
 ExposedSurface::ExposedSurface(EventLoop& loop, std::shared_ptr<core::SurfaceStore> store,
                                std::shared_ptr<core::Counters> counters,
-                               std::vector<std::unique_ptr<Exposure>> exposures, bool persistent)
+                               std::vector<std::unique_ptr<Exposure>> exposures,
+                               std::shared_ptr<detail::CallbackGate> gate, bool persistent)
     : loop_(loop),
       store_(std::move(store)),
       counters_(std::move(counters)),
@@ -22,6 +23,7 @@ ExposedSurface::ExposedSurface(EventLoop& loop, std::shared_ptr<core::SurfaceSto
       locator_(exposures.back()->locator()),
       loaned_(store_->manifest().chunk_count()),
       exposures_(std::move(exposures)),
+      gate_(std::move(gate)),
       persistent_(persistent) {}
 
 Result<void> ExposedSurface::take_local_name(const std::string& name) {

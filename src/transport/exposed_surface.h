@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include <rgtp/pending.h>
 #include <rgtp/transport.h>
 
 #include "core/counters.h"
@@ -19,7 +20,7 @@ class ExposedSurface : public std::enable_shared_from_this<ExposedSurface> {
  public:
   ExposedSurface(EventLoop& loop, std::shared_ptr<core::SurfaceStore> store,
                  std::shared_ptr<core::Counters> counters, std::vector<std::unique_ptr<Exposure>> exposures,
-                 bool persistent);
+                 std::shared_ptr<detail::CallbackGate> gate, bool persistent);
 
   const Manifest& manifest() const { return store_->manifest(); }
   const Locator& locator() const { return locator_; }
@@ -28,6 +29,8 @@ class ExposedSurface : public std::enable_shared_from_this<ExposedSurface> {
   // that.
   static void withdraw_with_loop(const std::shared_ptr<ExposedSurface>& surface);
   void withdraw();
+  // Access::decide()'s is not called any more, once this has returned. Any thread.
+  void end_callbacks() { gate_->close(); }
   // From now on withdraw() leaves it to stay. Any thread. invalid_argument unless it is persistent and
   // finished, closed where it was withdrawn with its loop.
   [[nodiscard]] Result<void> leave();
@@ -55,6 +58,7 @@ class ExposedSurface : public std::enable_shared_from_this<ExposedSurface> {
   core::ChunkBitmap loaned_;
   std::atomic<bool> growth_told_{false};
   std::vector<std::unique_ptr<Exposure>> exposures_;
+  const std::shared_ptr<detail::CallbackGate> gate_;
   const bool persistent_;
   enum class Fate { offered, left, withdrawn };  // the first thing that is decided holds
   std::atomic<Fate> fate_{Fate::offered};

@@ -93,7 +93,14 @@ Result<std::shared_ptr<ExposedSurface>> ExposerCore::offer(std::shared_ptr<core:
   if (!transports) return fail(std::move(transports).error());
   auto counters = std::make_shared<core::Counters>();
   std::vector<std::unique_ptr<Exposure>> exposures;
-  const Offer offer = offer_of(options);
+  auto gate = std::make_shared<detail::CallbackGate>();
+  Offer offer = offer_of(options);
+  if (offer.access.who() == Access::Who::decide)
+    offer.access = Access::decide([gate, access = offer.access](const Asker& asker) {
+      bool lets_in = false;
+      gate->run([&] { lets_in = access.lets_in(asker); });
+      return lets_in;
+    });
   for (Transport* const transport : *transports) {
     if (options.access && !transport->enforces_access())
       log(LogLevel::warning,
@@ -104,7 +111,7 @@ Result<std::shared_ptr<ExposedSurface>> ExposerCore::offer(std::shared_ptr<core:
     exposures.push_back(std::move(*exposure));
   }
   auto surface = std::make_shared<ExposedSurface>(this->loop(), std::move(store), std::move(counters),
-                                                  std::move(exposures), options.persistent);
+                                                  std::move(exposures), std::move(gate), options.persistent);
   ExposedSurface::withdraw_with_loop(surface);
   return surface;
 }
@@ -172,6 +179,7 @@ Surface& Surface::operator=(Surface&& other) noexcept {
 Surface::~Surface() { withdraw(); }
 
 void Surface::withdraw() {
+  if (surface_ != nullptr) surface_->end_callbacks();
   if (surface_ != nullptr) (void)loop_->post([surface = std::move(surface_)] { surface->withdraw(); });
 }
 

@@ -403,8 +403,9 @@ void PullJob::after_chunk() {
   if (ended_ || !state_->complete()) return serve_waiters();
   set_transport();
   if (output_ == nullptr) return finish({});
+  const bool is_first = !std::exchange(committing_, true);
   serve_waiters();
-  if (!std::exchange(committing_, true)) commit();
+  if (is_first) commit();
 }
 
 // A disk may be waited for, which says only then that it is full: a worker does it, and nothing more is
@@ -440,7 +441,9 @@ void PullJob::serve_waiters() {
   bool taken = false;
   while (!next_waiters_.empty()) {
     auto view = state_ ? state_->take_next() : std::nullopt;
-    if (!view && !failed && !(state_ && state_->exhausted())) break;
+    // The end is told once the file has its name.
+    const bool is_over = ended_ || !committing_;
+    if (!view && !failed && !(is_over && state_ && state_->exhausted())) break;
     taken = taken || view;
     if (!view && failed)
       next_waiters_.front()->resolve(fail(ended_->error()));

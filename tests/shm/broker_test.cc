@@ -21,6 +21,7 @@
 #include <rgtp/host.h>
 #include <rgtp/rgtp.h>
 
+#include "shm/broker_request.h"
 #include "shm/file_bytes.h"
 #include "shm/segment_layout.h"
 #include "shm/unix_socket.h"
@@ -317,6 +318,100 @@ TEST_F(BrokerTest, ThoseWhoSayNothingKeepNobodyOutForLong) {
   EXPECT_EQ(pull(surface.locator().reveal()), "ok shm");
 }
 
+TEST_F(BrokerTest, SilentOnesOfAUserKeepNoOtherUserWaiting) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can become others";
+  ForkedChild exposing([&](const ForkedChild::Parent& parent) {
+    Exposer exposer = open_exposer();
+    const auto surface = exposer.expose(Source::bytes(bytes_), everybody()).get().value();
+    parent.tell(surface.locator().reveal());
+    parent.wait_to_be_killed();
+  });
+  const auto locator = exposing.read_line();
+  ASSERT_TRUE(locator);
+  std::vector<Descriptor> silent;
+  for (std::size_t i = 0; i < 2 * Broker::most_askers; ++i) {
+    silent.push_back(unix_socket());
+    (void)connect_to(silent.back(), name_of(Locator::parse(*locator).value()));
+  }
+  const auto begun = Clock::now();
+  EXPECT_EQ(pull_as(user, *locator), "ok shm");
+  EXPECT_LT(Clock::now() - begun, Broker::patience);
+}
+
+TEST_F(BrokerTest, WhoWasGivenMemoryAndDoesNotTakeItIsGivenNoMoreThanSoMuch) {
+  Exposer exposer = open_exposer();
+  const auto surface = exposer.expose(Source::bytes(bytes_), everybody()).get().value();
+  const std::string name = segment_name(*surface.locator().id());
+  std::vector<Descriptor> hoarding;
+  std::size_t answered = 0;
+  for (std::size_t i = 0; i < 3 * Broker::most_of_one_user; ++i) {
+    hoarding.push_back(unix_socket());
+    ASSERT_EQ(connect_to(hoarding.back(), name_of(surface.locator())), 0);
+    (void)send_with(hoarding.back(), std::as_bytes(std::span(name)), Descriptor());
+  }
+  ::usleep(100'000);
+  for (const Descriptor& socket : hoarding) {
+    std::array<std::byte, 16> answer;
+    answered += receive_with(socket, answer).passed ? 1 : 0;
+  }
+  EXPECT_EQ(answered, Broker::most_of_one_user);
+  hoarding.clear();
+  EXPECT_EQ(pull(surface.locator().reveal()), "ok shm");
+}
+
+TEST_F(BrokerTest, TheCallbackMayTakeItsOwnSurfaceBackAndIsNotCalledAgain) {
+  Exposer exposer = open_exposer();
+  std::atomic<int> calls = 0;
+  std::optional<Surface> surface;
+  surface = exposer
+                .expose(Source::bytes(bytes_), decided_by([&](const Asker&) {
+                          ++calls;
+                          surface.reset();
+                          return true;
+                        }))
+                .get()
+                .value();
+  const std::string locator = surface->locator().reveal();
+  EXPECT_EQ(pull(locator), "ok shm");
+  EXPECT_EQ(pull(locator), "unknown_surface");
+  EXPECT_EQ(calls, 1);
+}
+
+TEST_F(BrokerTest, ASocketWhoseNameSomebodyRemovedIsReplacedForWhatComesNext) {
+  Exposer exposer = open_exposer();
+  const auto before = exposer.expose(Source::bytes(bytes_), everybody()).get().value();
+  for (const std::string& name : names())
+    if (owner_of_broker_name(name)) fs::remove(directory_ / name);
+  const auto after = exposer.expose(Source::bytes(bytes_), everybody()).get();
+  ASSERT_TRUE(after) << after.error().message();
+  EXPECT_EQ(pull(before.locator().reveal()), "ok shm");
+  EXPECT_EQ(pull(after->locator().reveal()), "ok shm");
+}
+
+TEST_F(BrokerTest, APullThatIsGivenUpWhileItAsksEndsAndALoopThatClosesEndsIt) {
+  ForkedChild exposing([&](const ForkedChild::Parent& parent) {
+    Exposer exposer = open_exposer();
+    const auto surface = exposer.expose(Source::bytes(bytes_), everybody()).get().value();
+    parent.tell(surface.locator().reveal());
+    parent.wait_to_be_killed();
+  });
+  const auto line = exposing.read_line();
+  ASSERT_TRUE(line);
+  const Locator locator = Locator::parse(*line).value();
+  ::kill(exposing.pid(), SIGSTOP);
+  auto loop = EventLoop::spawn().value();
+  Puller puller = Puller::open({.loop = loop, .transports = {transport()}}).value();
+  for (int i = 0; i < 20; ++i) {
+    const Pull given_up = puller.pull(locator);
+    ::usleep(static_cast<useconds_t>(i) * 200);
+  }
+  Pull closed = puller.pull(locator);
+  auto pending = closed.complete();
+  ::usleep(20'000);
+  EXPECT_TRUE(loop->close().get());
+  EXPECT_EQ(pending.get().error().code, Errc::closed);
+}
+
 TEST_F(BrokerTest, WhatMakesNoSenseIsNotAnswered) {
   Exposer exposer = open_exposer();
   const auto surface = exposer.expose(Source::bytes(bytes_), everybody()).get().value();
@@ -385,6 +480,21 @@ TEST_F(BrokerTest, ASocketThatWasPlantedIsRefusedWithAWarningAndTheNextRouteIsTa
   EXPECT_EQ(pull.transport(), "udp");
   EXPECT_EQ(warnings, 1);
   fs::remove(name_of(surface.locator()));
+}
+
+TEST_F(BrokerTest, AnUntrustedUsersSocketIsNotEvenAsked) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can become others";
+  const SurfaceId id = SurfaceId::random();
+  const Descriptor planted = unix_socket();
+  ASSERT_EQ(bind_to(planted, directory_ / segment_name(id)), 0);
+  ASSERT_EQ(::lchown((directory_ / segment_name(id)).c_str(), user, user), 0);
+  ASSERT_EQ(::listen(planted.get(), 0), 0);
+  const Descriptor fills_the_backlog = unix_socket();
+  ASSERT_EQ(connect_to(fills_the_backlog, directory_ / segment_name(id)), 0);
+  const auto begun = Clock::now();
+  EXPECT_EQ(pull(Locator(Locator::ThisHost{id}).reveal()), "denied");
+  EXPECT_LT(Clock::now() - begun, BrokerRequest::patience);
+  fs::remove(directory_ / segment_name(id));
 }
 
 TEST_F(BrokerTest, AFileInPlaceAndAPersistentSurfaceAreNotDecidedAbout) {

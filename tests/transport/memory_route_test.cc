@@ -296,6 +296,27 @@ TEST_F(MemoryRoute, AFileThatThoseWithAccessCannotOpenIsRefused) {
   EXPECT_TRUE(e.expose(Source::file(path), {.access = Access::owner()}).get());
 }
 
+TEST_F(MemoryRoute, AFileThatCannotHaveItsNameInTheEndIsAnErrorOfNextToo) {
+  const auto path = directory_.path() / "out.bin";
+  Exposer e = exposer();
+  auto writer = e.begin({.size = 2 * 4096, .expose = {.chunk_bytes = 4096}}).value();
+  Puller p = puller();
+  Pull pull = p.pull(writer.locator(), {.into = path, .if_exists = IfExists::refuse});
+  const auto publish = [&](std::uint32_t chunk) {
+    (void)writer.loan(ChunkIndex{chunk}).value();
+    EXPECT_TRUE(writer.publish(ChunkIndex{chunk}));
+  };
+  publish(0);
+  ASSERT_TRUE(pull.next().get().value());
+  std::ofstream(path) << "somebody else's";
+  publish(1);
+  ASSERT_TRUE(pull.next().get().value());
+  const auto end = pull.next().get();
+  ASSERT_FALSE(end);
+  EXPECT_EQ(end.error().code, Errc::already_exists);
+  EXPECT_EQ(pull.complete().get().error().code, Errc::already_exists);
+}
+
 TEST_F(MemoryRoute, AFileThatWasReplacedIsPulledByNobody) {
   const auto path = directory_.path() / "data.bin";
   std::ofstream(path) << std::string(100'000, 'a');
