@@ -25,6 +25,9 @@ class MapFile : public testing::Test {
     EXPECT_EQ(::pwrite(file.get(), "x", 1, static_cast<off_t>(size - 1)), 1);
     return file;
   }
+  // What is left behind each time is many after a while; a sanitizer's own few are not.
+  static constexpr int often = 500;
+  static constexpr std::size_t few = 100;
   static std::size_t mappings() {
     std::ifstream maps("/proc/self/maps");
     std::size_t lines = 0;
@@ -39,15 +42,14 @@ TEST_F(MapFile, PlacesWhatMayHaveHugePagesAtTheirMultiplesAndLeavesNothingBeside
   for (const std::uint64_t size : {huge_page_bytes, huge_page_bytes + 1, 3 * huge_page_bytes - 4096}) {
     const Descriptor file = file_of(size);
     const std::size_t before = mappings();
-    {
+    for (int i = 0; i < often; ++i) {
       bip::mapped_region mapping;
       ASSERT_EQ(map_file(file.get(), bip::read_only, size, mapping), 0);
-      EXPECT_EQ(mapping.get_size(), size);
-      EXPECT_EQ(reinterpret_cast<std::uintptr_t>(mapping.get_address()) % huge_page_bytes, 0U);
-      EXPECT_EQ(bytes_of(mapping).back(), std::byte{'x'});
-      EXPECT_EQ(mappings(), before + 1);
+      ASSERT_EQ(mapping.get_size(), size);
+      ASSERT_EQ(reinterpret_cast<std::uintptr_t>(mapping.get_address()) % huge_page_bytes, 0U);
+      ASSERT_EQ(bytes_of(mapping).back(), std::byte{'x'});
     }
-    EXPECT_EQ(mappings(), before);
+    EXPECT_LT(mappings(), before + few);
   }
 }
 
@@ -72,11 +74,13 @@ TEST_F(MapFile, WhatCannotBeMappedIsAnErrorAndLeavesNothing) {
   const Descriptor file = file_of(huge_page_bytes);
   const std::size_t before = mappings();
   bip::mapped_region mapping;
-  EXPECT_EQ(map_file(-1, bip::read_only, huge_page_bytes, mapping), EBADF);
   const Descriptor reader(::open(proc_name(file.get()).c_str(), O_RDONLY | O_CLOEXEC));
-  EXPECT_EQ(map_file(reader.get(), bip::read_write, huge_page_bytes, mapping), EACCES);
+  for (int i = 0; i < often; ++i) {
+    ASSERT_EQ(map_file(-1, bip::read_only, huge_page_bytes, mapping), EBADF);
+    ASSERT_EQ(map_file(reader.get(), bip::read_write, huge_page_bytes, mapping), EACCES);
+  }
   EXPECT_EQ(mapping.get_size(), 0U);
-  EXPECT_EQ(mappings(), before);
+  EXPECT_LT(mappings(), before + few);
 }
 
 }  // namespace
