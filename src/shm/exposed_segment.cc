@@ -133,8 +133,15 @@ Result<void> ExposedSegment::populate(std::uint64_t offset, std::uint64_t length
 
 std::uint64_t ExposedSegment::make_huge_pages(std::uint64_t offset, std::uint64_t length) {
   std::uint64_t made = 0;
-  for (std::uint64_t at = offset; at < offset + length; at += huge_page_bytes)
-    if (::madvise(data().data() + at, huge_page_bytes, collapse) == 0) made += huge_page_bytes;
+  for (std::uint64_t at = offset; at < offset + length; at += huge_page_bytes) {
+    int error = 0;
+    // Whoever maps a page at that moment is in the way.
+    for (int tries = 0; tries < 3; ++tries) {
+      error = ::madvise(data().data() + at, huge_page_bytes, collapse) == 0 ? 0 : errno;
+      if (error != EAGAIN && error != EBUSY) break;
+    }
+    if (error == 0) made += huge_page_bytes;
+  }
   return made;
 }
 
