@@ -1,5 +1,5 @@
-// Huge pages for surfaces that live long: their memory was taken in pages of 4 KiB, which each puller maps
-// one by one.
+// Huge pages for surfaces that live long: their memory was taken in pages of 4 KiB, which cost each puller
+// time when it reads them first.
 #pragma once
 
 #include <memory>

@@ -6,6 +6,7 @@
 #include "core/bytes.h"
 #include "core/crypto.h"
 #include "core/digest.h"
+#include "shm/os.h"
 
 namespace rgtp::shm {
 
@@ -14,7 +15,6 @@ namespace {
 constexpr std::string_view segment_prefix = "rgtp-";
 constexpr std::string_view hash_label = "rgtp segment";
 constexpr std::uint64_t page_bytes = 4096;
-constexpr std::uint64_t huge_page_bytes = 2 * 1024 * 1024;
 constexpr std::size_t checksum_offset = 72;
 constexpr std::uint8_t flag_persistent = 1;
 

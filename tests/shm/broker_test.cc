@@ -51,6 +51,13 @@ class BrokerTest : public testing::Test {
     return decided_by([](const Asker&) { return true; });
   }
   std::vector<std::string> names() const { return names_in(directory_.path()); }
+  // To everybody, in a child, which tells the locator.
+  void expose_until_killed(const ForkedChild::Parent& parent) const {
+    Exposer exposer = open_exposer();
+    const auto surface = exposer.expose(Source::bytes(bytes_), everybody()).get().value();
+    parent.tell(surface.locator().reveal());
+    parent.wait_to_be_killed();
+  }
 
   // "ok", "wrong bytes" or the code's name, and the route.
   std::string pull(const std::string& locator) const {
@@ -187,12 +194,7 @@ TEST_F(BrokerTest, WhatWasHandedOverCannotBeChangedByAnybody) {
 
 TEST_F(BrokerTest, AnotherUserCannotEvenOpenItForWriting) {
   if (::geteuid() != 0) GTEST_SKIP() << "only root can become others";
-  ForkedChild exposing([&](const ForkedChild::Parent& parent) {
-    Exposer exposer = open_exposer();
-    const auto surface = exposer.expose(Source::bytes(bytes_), everybody()).get().value();
-    parent.tell(surface.locator().reveal());
-    parent.wait_to_be_killed();
-  });
+  ForkedChild exposing([&](const ForkedChild::Parent& parent) { expose_until_killed(parent); });
   const auto line = exposing.read_line();
   ASSERT_TRUE(line);
   ForkedChild asking([&](const ForkedChild::Parent& parent) {
@@ -273,12 +275,7 @@ TEST_F(BrokerTest, AWithdrawnOneIsUnknownAndNothingIsLeftBehind) {
 }
 
 TEST_F(BrokerTest, OfAKilledExposerNothingIsOfferedAndAllIsSwept) {
-  ForkedChild exposing([&](const ForkedChild::Parent& parent) {
-    Exposer exposer = open_exposer();
-    const auto surface = exposer.expose(Source::bytes(bytes_), everybody()).get().value();
-    parent.tell(surface.locator().reveal());
-    parent.wait_to_be_killed();
-  });
+  ForkedChild exposing([&](const ForkedChild::Parent& parent) { expose_until_killed(parent); });
   const auto locator = exposing.read_line();
   ASSERT_TRUE(locator);
   EXPECT_EQ(clear_host(directory_.path()).value().segments, 0U);
@@ -292,12 +289,7 @@ TEST_F(BrokerTest, OfAKilledExposerNothingIsOfferedAndAllIsSwept) {
 }
 
 TEST_F(BrokerTest, AnExposerThatDoesNotAnswerEndsThePullInTime) {
-  ForkedChild exposing([&](const ForkedChild::Parent& parent) {
-    Exposer exposer = open_exposer();
-    const auto surface = exposer.expose(Source::bytes(bytes_), everybody()).get().value();
-    parent.tell(surface.locator().reveal());
-    parent.wait_to_be_killed();
-  });
+  ForkedChild exposing([&](const ForkedChild::Parent& parent) { expose_until_killed(parent); });
   const auto locator = exposing.read_line();
   ASSERT_TRUE(locator);
   ::kill(exposing.pid(), SIGSTOP);
@@ -320,12 +312,7 @@ TEST_F(BrokerTest, ThoseWhoSayNothingKeepNobodyOutForLong) {
 
 TEST_F(BrokerTest, SilentOnesOfAUserKeepNoOtherUserWaiting) {
   if (::geteuid() != 0) GTEST_SKIP() << "only root can become others";
-  ForkedChild exposing([&](const ForkedChild::Parent& parent) {
-    Exposer exposer = open_exposer();
-    const auto surface = exposer.expose(Source::bytes(bytes_), everybody()).get().value();
-    parent.tell(surface.locator().reveal());
-    parent.wait_to_be_killed();
-  });
+  ForkedChild exposing([&](const ForkedChild::Parent& parent) { expose_until_killed(parent); });
   const auto locator = exposing.read_line();
   ASSERT_TRUE(locator);
   std::vector<Descriptor> silent;
@@ -389,12 +376,7 @@ TEST_F(BrokerTest, ASocketWhoseNameSomebodyRemovedIsReplacedForWhatComesNext) {
 }
 
 TEST_F(BrokerTest, APullThatIsGivenUpWhileItAsksEndsAndALoopThatClosesEndsIt) {
-  ForkedChild exposing([&](const ForkedChild::Parent& parent) {
-    Exposer exposer = open_exposer();
-    const auto surface = exposer.expose(Source::bytes(bytes_), everybody()).get().value();
-    parent.tell(surface.locator().reveal());
-    parent.wait_to_be_killed();
-  });
+  ForkedChild exposing([&](const ForkedChild::Parent& parent) { expose_until_killed(parent); });
   const auto line = exposing.read_line();
   ASSERT_TRUE(line);
   const Locator locator = Locator::parse(*line).value();
