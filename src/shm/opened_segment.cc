@@ -24,6 +24,22 @@ constexpr const char* no_segment = "what stands under the segment's name is no s
 
 tl::unexpected<Error> not_taken(Errc code, std::string text) { return fail(code, std::move(text)); }
 
+// Of a copy of the live part.
+Result<LiveWords> live_words_in(std::span<const std::byte> copy) {
+  if (copy.size() < sizeof(LivePart))
+    return fail(Errc::source_changed, "the surface's memory was cut short by its owner");
+  const auto word = [&](std::size_t offset) {
+    std::uint32_t value = 0;
+    std::memcpy(&value, copy.data() + offset, sizeof value);
+    return value;
+  };
+  LiveWords live{.state = static_cast<SurfaceState>(word(offsetof(LivePart, state))),
+                 .counter = word(offsetof(LivePart, counter)),
+                 .published = word(offsetof(LivePart, published))};
+  std::memcpy(&live.final_size, copy.data() + offsetof(LivePart, final_size), sizeof live.final_size);
+  return live;
+}
+
 // Bytes that are mapped, and read through a descriptor for as long as there is one: a copy, where the owner
 // cuts them short, ends with an error rather than a signal.
 class MappedBytes : public Region {
@@ -106,15 +122,19 @@ Result<SegmentObject> SegmentObject::open(const fs::path& file) {
   if (status.st_nlink > 1) return not_taken(Errc::malformed_data, no_segment);
   if (S_ISREG(status.st_mode) && status.st_nlink == 0)
     return not_taken(Errc::withdrawn, "the exposer has just withdrawn the surface");
-  return of(std::move(object.descriptor));
+  return of(std::move(object.descriptor), status);
 }
 
 Result<SegmentObject> SegmentObject::of(Descriptor descriptor) {
+  struct stat status = {};
+  if (::fstat(descriptor.get(), &status) != 0)
+    return os_failure("look at", surfaces_memory, errno, "try again");
+  return of(std::move(descriptor), status);
+}
+
+Result<SegmentObject> SegmentObject::of(Descriptor descriptor, const struct stat& status) {
   SegmentObject object;
   object.descriptor = std::move(descriptor);
-  struct stat status = {};
-  if (::fstat(object.descriptor.get(), &status) != 0)
-    return os_failure("look at", surfaces_memory, errno, "try again");
   if (!S_ISREG(status.st_mode)) return not_taken(Errc::malformed_data, no_segment);
   object.user = status.st_uid;
   object.bytes = static_cast<std::uint64_t>(status.st_size);
@@ -125,32 +145,15 @@ Result<SegmentObject> SegmentObject::of(Descriptor descriptor) {
   const auto beginning = std::span(copy).first(static_cast<std::size_t>(got));
   object.prefix = parse_segment_prefix(beginning);
   object.header = parse_segment_header(beginning, object.bytes);
+  object.live = live_words_in(beginning.subspan(std::min(beginning.size(), live_offset)));
   return object;
-}
-
-Result<LiveWords> read_live_words(const Descriptor& object) {
-  std::array<std::byte, sizeof(LivePart)> copy;
-  if (::pread(object.get(), copy.data(), copy.size(), live_offset) != static_cast<ssize_t>(copy.size()))
-    return fail(Errc::source_changed, "the surface's memory was cut short by its owner");
-  const auto word = [&](std::size_t offset) {
-    std::uint32_t value = 0;
-    std::memcpy(&value, copy.data() + offset, sizeof value);
-    return value;
-  };
-  LiveWords live{.state = static_cast<SurfaceState>(word(offsetof(LivePart, state))),
-                 .counter = word(offsetof(LivePart, counter)),
-                 .published = word(offsetof(LivePart, published))};
-  std::memcpy(&live.final_size, copy.data() + offsetof(LivePart, final_size), sizeof live.final_size);
-  return live;
 }
 
 bool is_left_to_stay(const SegmentObject& object) {
   if (!object.prefix || !object.prefix->persistent) return false;
   // Whether another version's is finished that version knows.
   if (object.prefix->version != layout_version) return true;
-  if (!object.header) return false;
-  const auto live = read_live_words(object.descriptor);
-  return live && live->state == SurfaceState::finished;
+  return object.header && object.live && object.live->state == SurfaceState::finished;
 }
 
 bool is_left_to_stay(const fs::path& directory, const SurfaceId& id, uid_t user) {
@@ -202,9 +205,11 @@ Result<std::shared_ptr<OpenedSegment>> OpenedSegment::take(Descriptor object, ui
 Result<std::shared_ptr<OpenedSegment>> OpenedSegment::open(SegmentObject object, const fs::path& directory) {
   auto owner_file = open_owner_file(directory, object.header->owner, object.user);
   if (!owner_file) return fail(std::move(owner_file).error());
+  const auto live = std::move(object.live);
   std::shared_ptr<OpenedSegment> segment(new OpenedSegment(std::move(object), std::move(*owner_file)));
+  if (auto offered = segment->check_offered(live); !offered) return fail(std::move(offered).error());
+  segment->was_finished_ = live->state == SurfaceState::finished;
   if (auto mapped = segment->map(); !mapped) return fail(std::move(mapped).error());
-  if (auto offered = segment->check_offered(); !offered) return fail(std::move(offered).error());
   return segment;
 }
 
@@ -284,6 +289,12 @@ bool OpenedSegment::is_whole() const {
          static_cast<std::uint64_t>(status.st_size) >= layout_.object_bytes;
 }
 
+Result<LiveWords> OpenedSegment::live_words() const {
+  std::array<std::byte, sizeof(LivePart)> copy;
+  const ssize_t got = ::pread(object_.get(), copy.data(), copy.size(), live_offset);
+  return live_words_in(std::span(copy).first(static_cast<std::size_t>(std::max<ssize_t>(got, 0))));
+}
+
 Result<OpenedSegment::Look> OpenedSegment::look() const {
   // The owner before the words: what was published before its death is seen.
   const bool has_owner = this->has_owner();
@@ -295,8 +306,9 @@ Result<OpenedSegment::Look> OpenedSegment::look() const {
 
 bool OpenedSegment::has_owner() const { return is_locked(owner_file_.get()); }
 
-Result<void> OpenedSegment::check_offered() const {
-  const auto live = live_words();
+Result<void> OpenedSegment::check_offered() const { return check_offered(live_words()); }
+
+Result<void> OpenedSegment::check_offered(const Result<LiveWords>& live) const {
   if (!live) return fail(live.error());
   switch (live->state) {
     case SurfaceState::growing: break;

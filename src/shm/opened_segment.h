@@ -25,6 +25,14 @@ class Trust {
   std::vector<uid_t> users_;
 };
 
+// Words of the live part, by a system call: whoever owns the object may cut it short under a mapping.
+struct LiveWords {
+  SurfaceState state = SurfaceState::growing;
+  std::uint32_t counter = 0;
+  std::uint32_t published = 0;
+  std::uint64_t final_size = unknown_size;
+};
+
 // A segment's object, found, checked and copied from, not mapped: for whoever looks at several.
 struct SegmentObject {
   // A socket stands under the name, at which to ask for the object (broker_request.h): no descriptor then.
@@ -34,6 +42,8 @@ struct SegmentObject {
   std::uint64_t bytes = 0;
   std::optional<SegmentPrefix> prefix;
   Result<SegmentHeader> header = fail(Errc::malformed_data, "it was not read");
+  // As they were then; source_changed where it ends before them.
+  Result<LiveWords> live = fail(Errc::malformed_data, "it was not read");
 
   // Opens what stands under the name without following, waiting for or believing anything. Errors:
   // unknown_surface (nothing is there), denied (by its mode), malformed_data (no plain file of one name),
@@ -41,22 +51,15 @@ struct SegmentObject {
   [[nodiscard]] static Result<SegmentObject> open(const std::filesystem::path& file);
   // The same of what somebody handed over. Errors: malformed_data, io_error.
   [[nodiscard]] static Result<SegmentObject> of(Descriptor descriptor);
+
+ private:
+  static Result<SegmentObject> of(Descriptor descriptor, const struct stat& status);
 };
 
 // Whether it is a surface that stays although its owner is dead: persistent and finished.
 bool is_left_to_stay(const SegmentObject& object);
 // The same of the surface of that id, where it is the user's.
 bool is_left_to_stay(const std::filesystem::path& directory, const SurfaceId& id, uid_t user);
-
-// Words of the live part, by a system call: whoever owns the object may cut it short under a mapping.
-struct LiveWords {
-  SurfaceState state = SurfaceState::growing;
-  std::uint32_t counter = 0;
-  std::uint32_t published = 0;
-  std::uint64_t final_size = unknown_size;
-};
-// source_changed where the object was cut short.
-[[nodiscard]] Result<LiveWords> read_live_words(const Descriptor& object);
 
 class OpenedSegment : public Store {
  public:
@@ -88,8 +91,8 @@ class OpenedSegment : public Store {
   const LivePart& live() const;
   // False where the owner cut the object short: touching the mapping would be a signal.
   bool is_whole() const;
-  // By the descriptor, which is still open.
-  [[nodiscard]] Result<LiveWords> live_words() const { return read_live_words(object_); }
+  // By the descriptor, which is still open. source_changed where the object was cut short.
+  [[nodiscard]] Result<LiveWords> live_words() const;
   // Whether the exposer's process lives.
   bool has_owner() const;
   // The words as a waiter may rely on them: whole, and what a dead exposer published is among them.
@@ -102,6 +105,8 @@ class OpenedSegment : public Store {
   [[nodiscard]] Result<Look> look() const;
   // Whether the segment is offered: not withdrawn, aborted or left by a dead process.
   [[nodiscard]] Result<void> check_offered() const;
+  // What state() would have said when it was opened, and touches a page of a fresh mapping for.
+  bool was_finished() const { return was_finished_; }
   // Nothing of the surface is read any more but what is mapped.
   void close_descriptors();
 
@@ -111,6 +116,7 @@ class OpenedSegment : public Store {
                                                      const std::filesystem::path& directory);
   Result<void> map();
   Result<void> map_file_region();
+  Result<void> check_offered(const Result<LiveWords>& live) const;
 
   SegmentHeader header_;
   SegmentLayout layout_;
@@ -119,6 +125,7 @@ class OpenedSegment : public Store {
   boost::interprocess::mapped_region mapping_;  // of the object
   std::unique_ptr<Region> region_;
   std::optional<core::ChunkBitmap> bitmap_;
+  bool was_finished_ = false;
   Reader reader_;
 };
 

@@ -37,10 +37,10 @@ class Mappable {
   int fd_;
 };
 
-// 0 or an errno. `place` is this process's to be replaced, or null.
-int map_at(int fd, bip::mode_t mode, std::uint64_t size, void* place, bip::mapped_region& mapping) {
+// 0 or an errno: EBUSY where something stands at `place`, unless it may be replaced (MAP_FIXED).
+int map_at(int fd, bip::mode_t mode, std::uint64_t size, void* place, bip::map_options_t options,
+           bip::mapped_region& mapping) {
   try {
-    const bip::map_options_t options = place != nullptr ? MAP_FIXED : bip::default_map_options;
     bip::mapped_region(Mappable(fd), mode, 0, size, place, options).swap(mapping);
     return 0;
   } catch (const bip::interprocess_exception& exception) {
@@ -48,20 +48,32 @@ int map_at(int fd, bip::mode_t mode, std::uint64_t size, void* place, bip::mappe
   }
 }
 
-// At a multiple of a huge page, which the kernel does not see to by itself: into a larger place that is taken
-// first, so that no other thread has it meanwhile.
-int map_aligned(int fd, bip::mode_t mode, std::uint64_t size, bip::mapped_region& mapping) {
+// Into a larger place that is taken first, so that no other thread has it meanwhile.
+int map_in_taken_place(int fd, bip::mode_t mode, std::uint64_t size, bip::mapped_region& mapping) {
   const std::size_t room = size + huge_page_bytes;
   void* const taken = ::mmap(nullptr, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (taken == MAP_FAILED) return errno;
   auto* const begin = static_cast<char*>(taken);
   const std::size_t beyond = reinterpret_cast<std::uintptr_t>(taken) % huge_page_bytes;
   const std::size_t before = (huge_page_bytes - beyond) % huge_page_bytes;
-  const int error = map_at(fd, mode, size, begin + before, mapping);
+  const int error = map_at(fd, mode, size, begin + before, MAP_FIXED, mapping);
   const std::size_t page = bip::mapped_region::get_page_size();
   const std::size_t end = error == 0 ? before + (size + page - 1) / page * page : before;
   if (before > 0) ::munmap(begin, before);
   if (room > end) ::munmap(begin + end, room - end);
+  return error;
+}
+
+// At a multiple of a huge page, which the kernel does not see to by itself. Right below the last one there is
+// room, as a rule, and one call takes it.
+int map_aligned(int fd, bip::mode_t mode, std::uint64_t size, bip::mapped_region& mapping) {
+  static std::atomic<std::uintptr_t> last = 0;
+  const std::uint64_t room = (size + huge_page_bytes - 1) / huge_page_bytes * huge_page_bytes;
+  int error = EBUSY;
+  if (const std::uintptr_t above = last; above > room)
+    error = map_at(fd, mode, size, reinterpret_cast<void*>(above - room), bip::default_map_options, mapping);
+  if (error == EBUSY) error = map_in_taken_place(fd, mode, size, mapping);
+  if (error == 0) last = reinterpret_cast<std::uintptr_t>(mapping.get_address());
   return error;
 }
 
@@ -133,7 +145,7 @@ std::string proc_name(int fd) { return "/proc/self/fd/" + std::to_string(fd); }
 int map_file(int fd, bip::mode_t mode, std::uint64_t size, bip::mapped_region& mapping) {
   if (size == 0) return 0;
   if (size >= huge_page_bytes && map_aligned(fd, mode, size, mapping) == 0) return 0;
-  return map_at(fd, mode, size, nullptr, mapping);
+  return map_at(fd, mode, size, nullptr, bip::default_map_options, mapping);
 }
 
 }  // namespace rgtp::shm

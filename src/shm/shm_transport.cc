@@ -173,8 +173,7 @@ class ShmTransport : public Transport {
     if (auto kept = here->mappings.find(*locator.id())) return kept;
     auto segment = open_segment(locator);
     if (!segment) return fail(std::move(segment).error());
-    if (*segment == nullptr || (*segment)->state() != SurfaceState::finished)
-      return std::shared_ptr<const Store>();
+    if (*segment == nullptr || !(*segment)->was_finished()) return std::shared_ptr<const Store>();
     here->mappings.keep(*segment);
     return std::move(*segment);
   }

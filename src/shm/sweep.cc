@@ -53,7 +53,7 @@ HostSurface look_at(const fs::path& directory, const Named& named) {
                  ? fail(Errc::denied, "its exposer decides who may look at it: pull it")
                  : fail(Errc::exposer_gone, "its exposer has ended: rgtp gc removes it");
   if (object && !object->header) object = fail(object->header.error());
-  const auto live = object ? read_live_words(object->descriptor) : fail(object.error());
+  const auto live = object ? std::move(object->live) : fail(object.error());
   if (!live) {
     surface.problem = live.error().message();
     return surface;
