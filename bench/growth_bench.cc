@@ -35,8 +35,11 @@
 #include <rgtp/rgtp.h>
 
 #include "core/digest.h"
+#include "pipes.h"
 
 namespace {
+
+using rgtp::bench::give_up;
 
 using Clock = std::chrono::steady_clock;
 
@@ -46,11 +49,6 @@ struct Options {
   std::uint32_t chunk_bytes = 64 * 1024;
   int rounds = 3;
 };
-
-[[noreturn]] void give_up(const char* what) {
-  std::perror(what);
-  std::exit(1);
-}
 
 std::int64_t now_ns() { return Clock::now().time_since_epoch().count(); }
 

@@ -30,7 +30,13 @@
 
 #include <rgtp/rgtp.h>
 
+#include "pipes.h"
+
 namespace {
+
+using rgtp::bench::give_up;
+using rgtp::bench::read_all;
+using rgtp::bench::write_all;
 
 using Clock = std::chrono::steady_clock;
 
@@ -48,29 +54,6 @@ std::uint64_t scan(std::span<const std::byte> bytes) {
   for (std::size_t i = 0; i + 4 <= bytes.size() / 8; i += 4)
     for (std::size_t lane = 0; lane < 4; ++lane) sums[lane] += words[i + lane];
   return sums[0] + sums[1] + sums[2] + sums[3];
-}
-
-[[noreturn]] void give_up(const char* what) {
-  std::perror(what);
-  std::exit(1);
-}
-
-void read_all(int fd, void* out, std::size_t size) {
-  for (auto* at = static_cast<char*>(out); size > 0;) {
-    const ssize_t got = ::read(fd, at, size);
-    if (got <= 0) give_up("read");
-    at += got;
-    size -= static_cast<std::size_t>(got);
-  }
-}
-
-void write_all(int fd, const void* in, std::size_t size) {
-  for (auto* at = static_cast<const char*>(in); size > 0;) {
-    const ssize_t put = ::write(fd, at, size);
-    if (put <= 0) give_up("write");
-    at += put;
-    size -= static_cast<std::size_t>(put);
-  }
 }
 
 // What the other process is told to send, once each.

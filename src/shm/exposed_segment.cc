@@ -30,28 +30,26 @@ constexpr int populate_write = 23;  // MADV_POPULATE_WRITE, Linux 5.14
 constexpr int collapse = 25;        // MADV_COLLAPSE, Linux 6.1
 constexpr std::uint64_t populate_step = 16 * 1024 * 1024;
 constexpr std::uint64_t page_bytes = 4096;
+constexpr const char* surfaces_memory = "a surface's memory";
 constexpr std::string_view remedy =
     "mount a tmpfs there that this user may write to, or expose by packets alone";
 
 }  // namespace
 
-ExposedSegment::ExposedSegment(fs::path directory, std::shared_ptr<Owner> owner, SegmentHeader header)
-    : directory_(std::move(directory)),
-      owner_(std::move(owner)),
-      header_(std::move(header)),
-      layout_(header_.layout()),
-      file_(directory_ / segment_name(header_.manifest.id)) {
+ExposedSegment::ExposedSegment(std::shared_ptr<Owner> owner, SegmentHeader header)
+    : owner_(std::move(owner)), header_(std::move(header)), layout_(header_.layout()) {
   header_.owner = owner_->id();
 }
 
 ExposedSegment::~ExposedSegment() { assert(!linked_); }
 
+fs::path ExposedSegment::file() const { return directory() / segment_name(header_.manifest.id); }
+
 Result<std::shared_ptr<ExposedSegment>> ExposedSegment::create(const fs::path& directory,
                                                                SegmentHeader header, const Access& access) {
   auto owner = Owner::of_this_process(directory);
   if (!owner) return fail(std::move(owner).error());
-  std::shared_ptr<ExposedSegment> segment(
-      new ExposedSegment(directory, std::move(*owner), std::move(header)));
+  std::shared_ptr<ExposedSegment> segment(new ExposedSegment(std::move(*owner), std::move(header)));
   if (auto opened = segment->open_object(access); !opened) return fail(std::move(opened).error());
   if (auto written = segment->write_header(); !written) return fail(std::move(written).error());
   return segment;
@@ -60,10 +58,10 @@ Result<std::shared_ptr<ExposedSegment>> ExposedSegment::create(const fs::path& d
 Result<void> ExposedSegment::open_object(const Access& access) {
   brokered_ = access.who() == Access::Who::decide;
   object_ = Descriptor(brokered_ ? ::memfd_create("rgtp", MFD_CLOEXEC | MFD_ALLOW_SEALING)
-                                 : ::open(directory_.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
-  if (!object_) return os_failure("make a segment in", directory_, errno, remedy);
+                                 : ::open(directory().c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  if (!object_) return os_failure("make a segment in", directory(), errno, remedy);
   fault_point("segment: opened");
-  if (auto given = give_access(object_, directory_, access); !given) return given;
+  if (auto given = give_access(object_, directory(), access); !given) return given;
   fault_point("segment: access set");
   struct statvfs space = {};
   if (!brokered_ && ::fstatvfs(object_.get(), &space) == 0 && space.f_blocks != 0 &&
@@ -71,9 +69,9 @@ Result<void> ExposedSegment::open_object(const Access& access) {
     return no_space();
   if (::ftruncate(object_.get(), static_cast<off_t>(layout_.object_bytes)) != 0)
     return errno == EFBIG ? Result<void>(no_space())
-                          : Result<void>(os_failure("make a segment in", directory_, errno, remedy));
+                          : Result<void>(os_failure("make a segment in", directory(), errno, remedy));
   if (const int error = map_file(object_.get(), bip::read_write, layout_.object_bytes, mapping_); error != 0)
-    return os_failure("map a segment in", directory_, error, "raise the limit on address space (ulimit -v)");
+    return os_failure("map a segment in", directory(), error, "raise the limit on address space (ulimit -v)");
   fault_point("segment: mapped");
   // A core dump would hold every surface, and a forked child could write to them.
   (void)::madvise(mapping_.get_address(), mapping_.get_size(), MADV_DONTDUMP);
@@ -81,7 +79,7 @@ Result<void> ExposedSegment::open_object(const Access& access) {
   // From here on this mapping is the only way to write to it.
   if (brokered_ &&
       ::fcntl(object_.get(), F_ADD_SEALS, F_SEAL_FUTURE_WRITE | F_SEAL_SHRINK | F_SEAL_GROW) != 0)
-    return os_failure("seal a segment for", directory_, errno, "use Linux 5.1 or newer");
+    return os_failure("seal a segment for", directory(), errno, "use Linux 5.1 or newer");
   return populate(0, layout_.trailers_offset + layout_.trailers_bytes);
 }
 
@@ -89,6 +87,7 @@ Result<void> ExposedSegment::write_header() {
   std::array<std::byte, path_offset + max_path_bytes> bytes{};
   if (auto encoded = encode_segment_header(header_, bytes); !encoded) return encoded;
   const auto object = bytes_of(mapping_);
+  header_.file = {};  // it stands there
   const std::size_t length = std::min<std::size_t>(bytes.size(), layout_.bitmap_offset);
   std::memcpy(object.data(), bytes.data(), length);
   fault_point("segment: header written");
@@ -125,7 +124,7 @@ Result<void> ExposedSegment::populate(std::uint64_t offset, std::uint64_t length
     const std::uint64_t step = std::min(populate_step, end - at);
     if (::madvise(bytes_of(mapping_).data() + at, step, populate_write) == 0) continue;
     if (errno == EFAULT || errno == ENOMEM || errno == ENOSPC) return no_space();
-    if (errno != EINVAL) return os_failure("take memory for a segment in", directory_, errno, remedy);
+    if (errno != EINVAL) return os_failure("take memory for a segment in", directory(), errno, remedy);
     return take_all();
   }
   return {};
@@ -150,7 +149,7 @@ Result<void> ExposedSegment::take_all() {
   if (all_taken_) return {};
   const int error = ::posix_fallocate(object_.get(), 0, static_cast<off_t>(layout_.object_bytes));
   if (error == ENOSPC) return no_space();
-  if (error != 0) return os_failure("take memory for a segment in", directory_, error, remedy);
+  if (error != 0) return os_failure("take memory for a segment in", directory(), error, remedy);
   all_taken_ = true;
   return {};
 }
@@ -161,8 +160,8 @@ tl::unexpected<Error> ExposedSegment::no_space() const {
                                     std::to_string(layout_.object_bytes) +
                                     " bytes: withdraw other surfaces, or expose less");
   struct statvfs space = {};
-  const bool known = ::statvfs(directory_.c_str(), &space) == 0;
-  return fail(Errc::no_space, "there is no room for the surface in " + quoted(directory_) + ": it needs " +
+  const bool known = ::statvfs(directory().c_str(), &space) == 0;
+  return fail(Errc::no_space, "there is no room for the surface in " + quoted(directory()) + ": it needs " +
                                   std::to_string(layout_.object_bytes) + " bytes, and " +
                                   (known ? std::to_string(std::uint64_t{space.f_bavail} * space.f_frsize)
                                          : "an unknown number") +
@@ -190,43 +189,41 @@ Result<void> ExposedSegment::give_name(const std::string& target, int flags) {
       ->store(segment_magic, std::memory_order_release);
   fault_point("segment: magic written");
   is_known_ = true;
-  if (::linkat(AT_FDCWD, target.c_str(), AT_FDCWD, file_.c_str(), flags) != 0) {
+  if (::linkat(AT_FDCWD, target.c_str(), AT_FDCWD, file().c_str(), flags) != 0) {
     if (errno == EEXIST)
       return fail(Errc::already_exposed, "a surface of this id is being exposed on this host already");
-    return os_failure("name a segment in", directory_, errno, remedy);
+    return os_failure("name a segment in", directory(), errno, remedy);
   }
   fault_point("segment: named");
   linked_ = true;
-  seal_if_done();
-  if (!brokered_ || is_write_sealed_ || live().state == static_cast<std::uint32_t>(SurfaceState::growing))
-    return {};
-  // A writer that is still there is none of ours.
-  ::unlink(file_.c_str());
+  auto sealed = seal_if_done();
+  if (sealed) return {};
+  ::unlink(file().c_str());
   linked_ = false;
-  return fail(
-      Errc::io_error,
-      "the surface's memory cannot be sealed, as another process of this user may be writing to it: end "
-      "that one, and see that /proc is mounted");
+  return sealed;
 }
 
 Result<Descriptor> ExposedSegment::hand_over(uid_t user) {
   assert(brokered_);
+  const auto lock = writing();
+  // Descriptors may have been lacking when it was finished. Without the last seals nobody else can write to
+  // it either.
+  (void)seal_if_done();
   // Its owner, and root, could give themselves the right to seal it, and forestall the last seals.
   if (user == ::geteuid() || user == 0) {
-    const auto lock = writing();
     if (!sealed_) (void)::fcntl(object_.get(), F_ADD_SEALS, F_SEAL_SEAL);
   }
   Descriptor reader(::open(proc_name(object_.get()).c_str(), O_RDONLY | O_CLOEXEC));
-  if (!reader) return os_failure("hand over", "a surface's memory", errno, "see that /proc is mounted");
+  if (!reader) return os_failure("hand over", surfaces_memory, errno, "see that /proc is mounted");
   return reader;
 }
 
 void ExposedSegment::withdraw() {
   if (!linked_.exchange(false) || !owner_->is_of_this_process()) return;
   struct stat status = {};
-  const bool cut_short = !brokered_ && ::stat(file_.c_str(), &status) == 0 &&
+  const bool cut_short = !brokered_ && ::stat(file().c_str(), &status) == 0 &&
                          static_cast<std::uint64_t>(status.st_size) < layout_.object_bytes;
-  ::unlink(file_.c_str());
+  ::unlink(file().c_str());
   fault_point("withdraw: unlinked");
   if (cut_short) return;  // by somebody of this user's: writing to it would be a signal
   on_state(SurfaceState::withdrawn);
@@ -242,7 +239,7 @@ void ExposedSegment::on_published() {
   live().published.fetch_add(1, std::memory_order_release);
   fault_point("live part: published counted");
   tell();
-  seal_if_done();
+  (void)seal_if_done();
 }
 
 void ExposedSegment::on_final_size(std::uint64_t size) {
@@ -266,7 +263,8 @@ void ExposedSegment::on_state(SurfaceState state) {
                                            std::memory_order_acq_rel)) {
       fault_point("live part: state changed");
       tell();
-      return seal_if_done();
+      (void)seal_if_done();
+      return;
     }
 }
 
@@ -278,19 +276,23 @@ void ExposedSegment::tell() {
 }
 
 // A thread that publishes the last chunk may still count it while another one finishes the surface.
-void ExposedSegment::seal_if_done() {
-  if (!brokered_ || !linked_ || live().state != static_cast<std::uint32_t>(SurfaceState::finished)) return;
+Result<void> ExposedSegment::seal_if_done() {
+  if (!brokered_ || !linked_ || sealed_ || live().state != static_cast<std::uint32_t>(SurfaceState::finished))
+    return {};
   const Manifest& manifest = header_.manifest;
-  if (live().published != Manifest::chunks_in(live().final_size, manifest.chunk_bytes)) return;
+  if (live().published != Manifest::chunks_in(live().final_size, manifest.chunk_bytes)) return {};
   // Through a descriptor for reading: the kernel counts a mapping of one for writing as a writer.
   const Descriptor reader(::open(proc_name(object_.get()).c_str(), O_RDONLY | O_CLOEXEC));
   void* const place = mapping_.get_address();
   const std::size_t length = mapping_.get_size();
-  if (!reader || ::mmap(place, length, PROT_READ, MAP_SHARED | MAP_FIXED, reader.get(), 0) != place) return;
+  if (!reader || ::mmap(place, length, PROT_READ, MAP_SHARED | MAP_FIXED, reader.get(), 0) != place)
+    return os_failure("seal", surfaces_memory, errno, "see that /proc is mounted");
   sealed_ = true;
   (void)::madvise(place, length, MADV_DONTDUMP);
   (void)::madvise(place, length, MADV_DONTFORK);
-  is_write_sealed_ = ::fcntl(object_.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SEAL) == 0;
+  if (::fcntl(object_.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SEAL) == 0) return {};
+  return os_failure("seal", surfaces_memory, errno,
+                    "another process of this user may be writing to it: end that one");
 }
 
 Result<ReadStatus> SegmentRegion::read(std::uint64_t offset, std::span<std::byte> out,

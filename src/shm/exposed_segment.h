@@ -65,11 +65,12 @@ class ExposedSegment {
   void on_state(SurfaceState state);
 
  private:
-  ExposedSegment(std::filesystem::path directory, std::shared_ptr<Owner> owner, SegmentHeader header);
+  ExposedSegment(std::shared_ptr<Owner> owner, SegmentHeader header);
   Result<void> open_object(const Access& access);
   Result<void> give_name(const std::string& target, int flags);
   std::unique_lock<std::mutex> writing();
-  void seal_if_done();
+  // For good; nothing where there is more to be written.
+  Result<void> seal_if_done();
   Result<void> write_header();
   Result<void> populate(std::uint64_t offset, std::uint64_t length);
   Result<void> take_all();
@@ -77,12 +78,14 @@ class ExposedSegment {
   LivePart& live();
   void tell();
 
-  const std::filesystem::path directory_;
+  std::filesystem::path directory() const { return owner_->directory(); }
+  std::filesystem::path file() const;  // its name
+
+  // A process has many of these: what follows from the owner and the header is not kept.
   const std::shared_ptr<Owner> owner_;
   SegmentHeader header_;
   SegmentLayout layout_;
-  std::filesystem::path file_;  // its name
-  Descriptor object_;           // until it has its name, a brokered one's for good
+  Descriptor object_;  // until it has its name, a brokered one's for good
   boost::interprocess::mapped_region mapping_;
   bool all_taken_ = false;
   std::atomic<bool> linked_ = false;
@@ -90,8 +93,7 @@ class ExposedSegment {
   bool brokered_ = false;
   // For writes to a brokered one's live part, which end when it is sealed.
   std::mutex writing_;
-  bool sealed_ = false;           // by this process, which has no writable mapping any more
-  bool is_write_sealed_ = false;  // by the kernel, for all
+  bool sealed_ = false;  // this process has no writable mapping any more
 };
 
 // An inline segment's bytes as a region: what the memory transport allocates.

@@ -59,7 +59,7 @@ class MappedBytes : public Region {
   std::uint64_t size() const override { return bytes_.size(); }
   Result<ReadStatus> read(std::uint64_t offset, std::span<std::byte> out, ReadMode mode) const override {
     assert(offset <= size() && out.size() <= size() - offset);
-    if (descriptor_ >= 0) return reader_.read(descriptor_, path_, offset_ + offset, out, mode);
+    if (descriptor_ >= 0) return reader_.read(descriptor_, path_.native(), offset_ + offset, out, mode);
     if (!out.empty()) std::memcpy(out.data(), bytes_.data() + offset, out.size());
     return ReadStatus::done;
   }

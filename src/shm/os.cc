@@ -108,7 +108,7 @@ tl::unexpected<Error> os_failure(std::string_view action, const fs::path& path, 
                                   std::string(remedy_of(error, remedy)));
 }
 
-Result<ReadStatus> Reader::read(int fd, const fs::path& path, std::uint64_t offset, std::span<std::byte> out,
+Result<ReadStatus> Reader::read(int fd, std::string_view path, std::uint64_t offset, std::span<std::byte> out,
                                 ReadMode mode) const {
   while (!out.empty()) {
     const bool nowait = mode == ReadMode::cached_only && knows_nowait_.load(std::memory_order_relaxed);
@@ -119,7 +119,7 @@ Result<ReadStatus> Reader::read(int fd, const fs::path& path, std::uint64_t offs
       out = out.subspan(static_cast<std::size_t>(got));
     } else if (got == 0) {
       return fail(Errc::source_changed,
-                  quoted(path) + " ends at byte " + std::to_string(offset) +
+                  quoted(fs::path(path)) + " ends at byte " + std::to_string(offset) +
                       ", it was cut short while in use: leave the file alone or use a copy");
     } else if (nowait && errno == EAGAIN) {
       return ReadStatus::would_block;

@@ -31,8 +31,8 @@ tl::unexpected<Error> os_failure(std::string_view action, const std::filesystem:
 class Reader {
  public:
   // As Region::read(). source_changed where the file ends before `out` is full.
-  Result<ReadStatus> read(int fd, const std::filesystem::path& path, std::uint64_t offset,
-                          std::span<std::byte> out, ReadMode mode) const;
+  Result<ReadStatus> read(int fd, std::string_view path, std::uint64_t offset, std::span<std::byte> out,
+                          ReadMode mode) const;
 
  private:
   mutable std::atomic<bool> knows_nowait_{true};

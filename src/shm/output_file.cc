@@ -236,7 +236,7 @@ Result<std::shared_ptr<OutputFile>> OutputFile::create(const fs::path& path, std
 
 Result<ReadStatus> OutputFile::read(std::uint64_t offset, std::span<std::byte> out, ReadMode mode) const {
   assert(offset <= size() && out.size() <= size() - offset);
-  return state_->reader.read(state_->file.get(), state_->path, offset, out, mode);
+  return state_->reader.read(state_->file.get(), state_->path.native(), offset, out, mode);
 }
 
 Result<void> OutputFile::write(std::uint64_t offset, std::span<const std::byte> in) {

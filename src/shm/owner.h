@@ -27,6 +27,7 @@ class Owner {
   ~Owner();
 
   const OwnerId& id() const { return id_; }
+  std::filesystem::path directory() const { return file_.parent_path(); }
   // False in a forked child, which may take nothing back that is its parent's.
   bool is_of_this_process() const { return lock_.is_of_this_process(); }
 

@@ -49,9 +49,10 @@ Result<std::shared_ptr<SourceFile>> SourceFile::open(const fs::path& path) {
     return fail(Errc::invalid_argument,
                 quoted(path) + " is not a regular file: name one, or copy what it gives into one");
   std::error_code error;
-  auto place = fs::absolute(path, error);
+  const auto place = fs::absolute(path, error);
   if (error) return os_failure("find", path, error.value(), "name it by its whole path");
-  std::shared_ptr<SourceFile> source(new SourceFile(path, std::move(place), stamp_of(status)));
+  const std::size_t named_from = place.native().size() - path.native().size();
+  std::shared_ptr<SourceFile> source(new SourceFile(place.native(), named_from, stamp_of(status)));
   open_files().keep(source.get(), std::make_shared<const Descriptor>(std::move(file)));
   return source;
 }
@@ -76,7 +77,7 @@ Result<ReadStatus> SourceFile::read(std::uint64_t offset, std::span<std::byte> o
   const auto file = opened(mode);
   if (!file) return fail(file.error());
   if (*file == nullptr) return ReadStatus::would_block;
-  return reader_.read((*file)->get(), path(), offset, out, mode);
+  return reader_.read((*file)->get(), named(), offset, out, mode);
 }
 
 Result<void> SourceFile::write(std::uint64_t /*offset*/, std::span<const std::byte> /*in*/) {

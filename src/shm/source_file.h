@@ -3,6 +3,8 @@
 
 #include <filesystem>
 #include <memory>
+#include <string>
+#include <string_view>
 
 #include <rgtp/region.h>
 
@@ -39,17 +41,21 @@ class SourceFile : public Region {
   std::optional<RegionFile> file() const override;
 
   std::uint64_t size() const override { return stamp_.size; }
-  const std::filesystem::path& path() const { return path_; }
+  // As it was named, for messages.
+  std::filesystem::path path() const { return named(); }
 
  private:
-  SourceFile(std::filesystem::path path, std::filesystem::path place, const FileStamp& stamp)
-      : path_(std::move(path)), place_(std::move(place)), stamp_(stamp) {}
+  SourceFile(std::string place, std::size_t named_from, const FileStamp& stamp)
+      : place_(std::move(place)), named_from_(named_from), stamp_(stamp) {}
+  std::string_view named() const { return std::string_view(place_).substr(named_from_); }
   // Nothing where it is closed and to be opened by somebody who may wait.
   Result<OpenFiles::File> opened(ReadMode mode) const;
   tl::unexpected<Error> changed() const;
 
-  const std::filesystem::path path_;   // as it was named, for messages
-  const std::filesystem::path place_;  // the same, wherever this process goes
+  // Where it is, wherever this process goes. No path, which keeps each of its parts as well: a process
+  // exposes many files.
+  const std::string place_;
+  const std::size_t named_from_;  // what is before it stood for the working directory
   const FileStamp stamp_;
   Reader reader_;
 };

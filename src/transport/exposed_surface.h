@@ -30,7 +30,9 @@ class ExposedSurface : public std::enable_shared_from_this<ExposedSurface> {
   static void withdraw_with_loop(const std::shared_ptr<ExposedSurface>& surface);
   void withdraw();
   // Access::decide()'s is not called any more, once this has returned. Any thread.
-  void end_callbacks() { gate_->close(); }
+  void end_callbacks() {
+    if (gate_ != nullptr) gate_->close();
+  }
   // From now on withdraw() leaves it to stay. Any thread. invalid_argument unless it is persistent and
   // finished, closed where it was withdrawn with its loop.
   [[nodiscard]] Result<void> leave();
@@ -58,7 +60,7 @@ class ExposedSurface : public std::enable_shared_from_this<ExposedSurface> {
   core::ChunkBitmap loaned_;
   std::atomic<bool> growth_told_{false};
   std::vector<std::unique_ptr<Exposure>> exposures_;
-  const std::shared_ptr<detail::CallbackGate> gate_;
+  const std::shared_ptr<detail::CallbackGate> gate_;  // none where there is no callback
   const bool persistent_;
   enum class Fate { offered, left, withdrawn };  // the first thing that is decided holds
   std::atomic<Fate> fate_{Fate::offered};

@@ -93,14 +93,16 @@ Result<std::shared_ptr<ExposedSurface>> ExposerCore::offer(std::shared_ptr<core:
   if (!transports) return fail(std::move(transports).error());
   auto counters = std::make_shared<core::Counters>();
   std::vector<std::unique_ptr<Exposure>> exposures;
-  auto gate = std::make_shared<detail::CallbackGate>();
+  std::shared_ptr<detail::CallbackGate> gate;
   Offer offer = offer_of(options);
-  if (offer.access.who() == Access::Who::decide)
+  if (offer.access.who() == Access::Who::decide) {
+    gate = std::make_shared<detail::CallbackGate>();
     offer.access = Access::decide([gate, access = offer.access](const Asker& asker) {
       bool lets_in = false;
       gate->run([&] { lets_in = access.lets_in(asker); });
       return lets_in;
     });
+  }
   for (Transport* const transport : *transports) {
     if (options.access && !transport->enforces_access())
       log(LogLevel::warning,

@@ -8,6 +8,8 @@
 #include <chrono>
 #include <csignal>
 #include <functional>
+#include <future>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -362,6 +364,28 @@ TEST_F(BrokerTest, TheCallbackMayTakeItsOwnSurfaceBackAndIsNotCalledAgain) {
   EXPECT_EQ(pull(locator), "ok shm");
   EXPECT_EQ(pull(locator), "unknown_surface");
   EXPECT_EQ(calls, 1);
+}
+
+TEST_F(BrokerTest, ASurfaceIsNotGoneBeforeItsCallbackHasReturned) {
+  std::promise<void> entered;
+  std::promise<void> release;
+  Exposer exposer = open_exposer();
+  std::optional surface = exposer
+                              .expose(Source::bytes(bytes_), decided_by([&](const Asker&) {
+                                        entered.set_value();
+                                        release.get_future().wait();
+                                        return true;
+                                      }))
+                              .get()
+                              .value();
+  const std::string locator = surface->locator().reveal();
+  ForkedChild asker([&](const ForkedChild::Parent& parent) { parent.tell(pull(locator)); });
+  ASSERT_EQ(entered.get_future().wait_for(10s), std::future_status::ready);
+  auto gone = std::async(std::launch::async, [&] { surface.reset(); });
+  EXPECT_EQ(gone.wait_for(50ms), std::future_status::timeout);
+  release.set_value();
+  EXPECT_EQ(gone.wait_for(10s), std::future_status::ready);
+  EXPECT_TRUE(asker.read_line().has_value());
 }
 
 TEST_F(BrokerTest, ASocketWhoseNameSomebodyRemovedIsReplacedForWhatComesNext) {
