@@ -66,6 +66,12 @@ struct ShmOptions {
   // afterwards reads it more than twice as fast for the first time. What is pulled less than a few times is
   // not worth it. A file's pages are its file system's. Duration::max() is never.
   Duration huge_pages_after = std::chrono::seconds(10);
+  // The memory of so many surfaces that were withdrawn, at most 16, is kept for the exposer's next ones of
+  // about their size: writing fresh memory takes many times as long. Only memory that nobody has mapped any
+  // more, as the kernel says, and only between surfaces whose access is the owner's alone or the same names.
+  // A reader that gave a view's bytes to splice(2), vmsplice(2) or a sending that does not copy has to hold
+  // the view until that is over. Such surfaces keep a descriptor each, 64 of them at most.
+  std::uint32_t recycled_segments = 0;
   // Warnings about what is found under a segment's name and not taken.
   Log log = {};
 };

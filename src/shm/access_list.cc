@@ -18,6 +18,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
+using AccessList = std::unique_ptr<std::remove_pointer_t<acl_t>, int (*)(void*)>;
+
 // An entry for each, and for each once.
 void append(std::string& text, const char* kind, std::vector<id_t> ids) {
   std::sort(ids.begin(), ids.end());
@@ -67,8 +69,7 @@ Result<void> give_access(const Descriptor& object, const fs::path& place, const 
   std::string text = "u::rw,g::-,m::r,o::-";
   append(text, "u", {access.users().begin(), access.users().end()});
   append(text, "g", {access.groups().begin(), access.groups().end()});
-  const std::unique_ptr<std::remove_pointer_t<acl_t>, int (*)(void*)> list(::acl_from_text(text.c_str()),
-                                                                           ::acl_free);
+  const AccessList list(::acl_from_text(text.c_str()), ::acl_free);
   if (list != nullptr && ::acl_set_fd(object.get(), list.get()) == 0) return {};
   switch (errno) {
     case EOPNOTSUPP:
@@ -85,6 +86,18 @@ Result<void> give_access(const Descriptor& object, const fs::path& place, const 
                   "too many users and groups are given access: put them into one group and name that");
     default: return os_failure("give users access to a segment in", place, errno, "see the system's log");
   }
+}
+
+Result<void> take_access(const Descriptor& object, const fs::path& place) {
+  if (auto given = give_access(object, place, Access::owner()); !given) return given;
+  const AccessList list(::acl_from_mode(0600), ::acl_free);
+  if (list != nullptr && (::acl_set_fd(object.get(), list.get()) == 0 || errno == EOPNOTSUPP)) return {};
+  return os_failure("take users' access to a segment in", place, errno, "see the system's log");
+}
+
+bool may_share_memory(const Access& a, const Access& b) {
+  return (a.who() == Access::Who::owner || a.who() == Access::Who::named) && a.who() == b.who() &&
+         a.users() == b.users() && a.groups() == b.groups();
 }
 
 bool may_read(const fs::path& file, const Access& access) {

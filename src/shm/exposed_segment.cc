@@ -41,16 +41,33 @@ ExposedSegment::ExposedSegment(std::shared_ptr<Owner> owner, SegmentHeader heade
   header_.owner = owner_->id();
 }
 
-ExposedSegment::~ExposedSegment() { assert(!linked_); }
+ExposedSegment::~ExposedSegment() {
+  assert(!linked_);
+  if (reuse_ == nullptr) return;
+  reuse_->pool->release();
+  if (!is_in_pool() || !owner_->is_of_this_process()) return;
+  if (magic() != 0) close_to_others();  // it did not come to its name
+  if (!is_in_pool()) return;
+  SegmentMemory memory{std::move(object_), {}, owner_, std::move(reuse_->file)};
+  memory.mapping.swap(mapping_);
+  reuse_->pool->put(std::move(memory), reuse_->access);
+}
 
 fs::path ExposedSegment::file() const { return directory() / segment_name(header_.manifest.id); }
 
 Result<std::shared_ptr<ExposedSegment>> ExposedSegment::create(const fs::path& directory,
-                                                               SegmentHeader header, const Access& access) {
+                                                               SegmentHeader header, const Access& access,
+                                                               const std::shared_ptr<SegmentPool>& pool) {
   auto owner = Owner::of_this_process(directory);
   if (!owner) return fail(std::move(owner).error());
   std::shared_ptr<ExposedSegment> segment(new ExposedSegment(std::move(*owner), std::move(header)));
-  if (auto opened = segment->open_object(access); !opened) return fail(std::move(opened).error());
+  std::optional<SegmentMemory> memory;
+  if (pool != nullptr && pool->claim(access)) {
+    segment->reuse_ = std::make_unique<Reuse>(Reuse{pool, access});
+    memory = pool->take(segment->layout_.object_bytes, access);
+  }
+  auto opened = memory ? segment->use_again(std::move(*memory)) : segment->open_object(access);
+  if (!opened) return fail(std::move(opened).error());
   if (auto written = segment->write_header(); !written) return fail(std::move(written).error());
   return segment;
 }
@@ -83,6 +100,20 @@ Result<void> ExposedSegment::open_object(const Access& access) {
   return populate(0, layout_.trailers_offset + layout_.trailers_bytes);
 }
 
+// Others may not have it before it has a name again: until then it is the owner's alone and no segment.
+Result<void> ExposedSegment::use_again(SegmentMemory memory) {
+  object_ = std::move(memory.object);
+  mapping_.swap(memory.mapping);
+  reuse_->file = std::move(memory.file);
+  if (::ftruncate(object_.get(), static_cast<off_t>(layout_.object_bytes)) != 0)
+    return os_failure("make a segment in", directory(), errno, remedy);
+  const std::uint64_t index_end = layout_.trailers_offset + layout_.trailers_bytes;
+  if (auto taken = populate(0, index_end); !taken) return taken;
+  std::ranges::fill(bytes_of(mapping_).first(index_end), std::byte{0});
+  fault_point("segment: used again");
+  return {};
+}
+
 Result<void> ExposedSegment::write_header() {
   std::array<std::byte, path_offset + max_path_bytes> bytes{};
   if (auto encoded = encode_segment_header(header_, bytes); !encoded) return encoded;
@@ -95,6 +126,10 @@ Result<void> ExposedSegment::write_header() {
   live().final_size.store(header_.manifest.size_pending ? unknown_size : header_.manifest.size,
                           std::memory_order_relaxed);
   return {};
+}
+
+std::atomic<std::uint64_t>& ExposedSegment::magic() {
+  return *reinterpret_cast<std::atomic<std::uint64_t>*>(bytes_of(mapping_).data());
 }
 
 LivePart& ExposedSegment::live() {
@@ -172,8 +207,10 @@ tl::unexpected<Error> ExposedSegment::no_space() const {
 
 Result<void> ExposedSegment::link() {
   assert(!brokered_);
+  if (is_in_pool())
+    if (auto given = give_access(object_, directory(), reuse_->access); !given) return given;
   if (auto named = give_name(proc_name(object_.get()), AT_SYMLINK_FOLLOW); !named) return named;
-  object_.reset();
+  if (reuse_ == nullptr) object_.reset();
   return {};
 }
 
@@ -185,16 +222,19 @@ Result<void> ExposedSegment::link_to(const fs::path& socket) {
 Result<void> ExposedSegment::give_name(const std::string& target, int flags) {
   assert(!linked_ && object_);
   const auto lock = writing();
-  reinterpret_cast<std::atomic<std::uint64_t>*>(bytes_of(mapping_).data())
-      ->store(segment_magic, std::memory_order_release);
+  magic().store(segment_magic, std::memory_order_release);
   fault_point("segment: magic written");
   is_known_ = true;
-  if (::linkat(AT_FDCWD, target.c_str(), AT_FDCWD, file().c_str(), flags) != 0) {
+  const int failed =
+      is_in_pool() ? ::renameat2(AT_FDCWD, reuse_->file.c_str(), AT_FDCWD, file().c_str(), RENAME_NOREPLACE)
+                   : ::linkat(AT_FDCWD, target.c_str(), AT_FDCWD, file().c_str(), flags);
+  if (failed != 0) {
     if (errno == EEXIST)
       return fail(Errc::already_exposed, "a surface of this id is being exposed on this host already");
     return os_failure("name a segment in", directory(), errno, remedy);
   }
   fault_point("segment: named");
+  if (reuse_ != nullptr) reuse_->file.clear();
   linked_ = true;
   auto sealed = seal_if_done();
   if (sealed) return {};
@@ -223,10 +263,31 @@ void ExposedSegment::withdraw() {
   struct stat status = {};
   const bool cut_short = !brokered_ && ::stat(file().c_str(), &status) == 0 &&
                          static_cast<std::uint64_t>(status.st_size) < layout_.object_bytes;
-  ::unlink(file().c_str());
+  const bool pooled = !cut_short && reuse_ != nullptr && move_to_pool();
+  if (!pooled) ::unlink(file().c_str());
   fault_point("withdraw: unlinked");
   if (cut_short) return;  // by somebody of this user's: writing to it would be a signal
   on_state(SurfaceState::withdrawn);
+  if (pooled) close_to_others();
+}
+
+bool ExposedSegment::move_to_pool() {
+  fs::path name = SegmentPool::new_name(*owner_);
+  if (::rename(file().c_str(), name.c_str()) != 0) return false;
+  reuse_->file = std::move(name);
+  return true;
+}
+
+// What keeps its access is no memory for others.
+void ExposedSegment::close_to_others() {
+  if (!take_access(object_, directory())) {
+    ::unlink(reuse_->file.c_str());
+    reuse_->file.clear();
+    return;
+  }
+  fault_point("withdraw: access taken");
+  magic().store(0, std::memory_order_release);
+  fault_point("withdraw: no segment any more");
 }
 
 // Held by whoever writes to a brokered one's live part; nothing for others, whose words are atomic.

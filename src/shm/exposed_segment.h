@@ -22,17 +22,19 @@
 #include "shm/os.h"
 #include "shm/owner.h"
 #include "shm/segment_layout.h"
+#include "shm/segment_pool.h"
 
 namespace rgtp::shm {
 
 class ExposedSegment {
  public:
   // Access is set before anything else. Pages are taken as they are reserved. The header's owner is filled
-  // in. Errors: no_space (says how much is needed and how much is free), denied, not_found (no such directory
-  // or group), invalid_argument, io_error.
-  [[nodiscard]] static Result<std::shared_ptr<ExposedSegment>> create(const std::filesystem::path& directory,
-                                                                      SegmentHeader header,
-                                                                      const Access& access);
+  // in. With a pool its memory comes from there where it can, and goes there once the surface is withdrawn
+  // and this object is gone. Errors: no_space (says how much is needed and how much is free), denied,
+  // not_found (no such directory or group), invalid_argument, io_error.
+  [[nodiscard]] static Result<std::shared_ptr<ExposedSegment>> create(
+      const std::filesystem::path& directory, SegmentHeader header, const Access& access,
+      const std::shared_ptr<SegmentPool>& pool = nullptr);
   // Without link() nothing is left; after it withdraw() has to be called.
   ~ExposedSegment();
 
@@ -67,7 +69,11 @@ class ExposedSegment {
  private:
   ExposedSegment(std::shared_ptr<Owner> owner, SegmentHeader header);
   Result<void> open_object(const Access& access);
+  Result<void> use_again(SegmentMemory memory);
+  bool move_to_pool();
+  void close_to_others();
   Result<void> give_name(const std::string& target, int flags);
+  std::atomic<std::uint64_t>& magic();
   std::unique_lock<std::mutex> writing();
   // For good; nothing where there is more to be written.
   Result<void> seal_if_done();
@@ -81,11 +87,20 @@ class ExposedSegment {
   std::filesystem::path directory() const { return owner_->directory(); }
   std::filesystem::path file() const;  // its name
 
+  // Of one whose memory is another surface's afterwards.
+  struct Reuse {
+    std::shared_ptr<SegmentPool> pool;
+    Access access;
+    std::filesystem::path file = {};  // the object's name in the pool, while it has one
+  };
+  bool is_in_pool() const { return reuse_ != nullptr && !reuse_->file.empty(); }
+
   // A process has many of these: what follows from the owner and the header is not kept.
   const std::shared_ptr<Owner> owner_;
   SegmentHeader header_;
   SegmentLayout layout_;
-  Descriptor object_;  // until it has its name, a brokered one's for good
+  std::unique_ptr<Reuse> reuse_;
+  Descriptor object_;  // until it has its name, but one's that is brokered or for a pool for good
   boost::interprocess::mapped_region mapping_;
   bool all_taken_ = false;
   std::atomic<bool> linked_ = false;

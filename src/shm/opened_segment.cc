@@ -20,6 +20,7 @@ namespace bip = boost::interprocess;
 namespace {
 
 constexpr const char* surfaces_memory = "a surface's shared memory";
+constexpr const char* just_withdrawn = "the exposer has just withdrawn the surface";
 constexpr const char* no_segment = "what stands under the segment's name is no segment";
 
 tl::unexpected<Error> not_taken(Errc code, std::string text) { return fail(code, std::move(text)); }
@@ -106,6 +107,8 @@ Result<SegmentObject> SegmentObject::open(const fs::path& file) {
       case EACCES:
       case EPERM:
         return not_taken(Errc::denied, "the exposer does not let this user map the surface's memory");
+      // Its exposer has it to itself at this moment (segment_pool.h).
+      case EWOULDBLOCK: return not_taken(Errc::withdrawn, just_withdrawn);
       case ENXIO: {
         struct stat status = {};
         object.is_brokered = ::lstat(file.c_str(), &status) == 0 && S_ISSOCK(status.st_mode);
@@ -120,8 +123,7 @@ Result<SegmentObject> SegmentObject::open(const fs::path& file) {
   struct stat status = {};
   if (::fstat(object.descriptor.get(), &status) != 0) return os_failure("look at", file, errno, "try again");
   if (status.st_nlink > 1) return not_taken(Errc::malformed_data, no_segment);
-  if (S_ISREG(status.st_mode) && status.st_nlink == 0)
-    return not_taken(Errc::withdrawn, "the exposer has just withdrawn the surface");
+  if (S_ISREG(status.st_mode) && status.st_nlink == 0) return not_taken(Errc::withdrawn, just_withdrawn);
   return of(std::move(object.descriptor), status);
 }
 

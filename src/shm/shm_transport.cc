@@ -127,7 +127,11 @@ class BrokeredFetch : public Fetch {
 
 class ShmTransport : public Transport {
  public:
-  explicit ShmTransport(ShmOptions options) : options_(std::move(options)), trust_(options_.trust) {}
+  explicit ShmTransport(ShmOptions options)
+      : options_(std::move(options)),
+        trust_(options_.trust),
+        pool_(options_.recycled_segments > 0 ? std::make_shared<SegmentPool>(options_.recycled_segments)
+                                             : nullptr) {}
 
   std::string_view name() const override { return "shm"; }
   bool can_reach(const Locator& locator) const override { return locator.id().has_value(); }
@@ -146,7 +150,7 @@ class ShmTransport : public Transport {
                                            .owner = {},
                                            .manifest = manifest,
                                            .file = {}},
-                                          offer.access);
+                                          offer.access, offer.persistent ? nullptr : pool_);
     if (!segment) return fail(std::move(segment).error());
     return std::make_shared<SegmentRegion>(std::move(*segment));
   }
@@ -280,6 +284,7 @@ class ShmTransport : public Transport {
 
   const ShmOptions options_;
   const Trust trust_;
+  const std::shared_ptr<SegmentPool> pool_;  // none where nothing is used again
   std::atomic<bool> swept_ = false;
   std::mutex mutex_;  // handles on several loops may share the transport
   std::map<EventLoop*, std::weak_ptr<OnLoop>> loops_;

@@ -16,6 +16,7 @@
 #include "shm/local_name.h"
 #include "shm/opened_segment.h"
 #include "shm/owner.h"
+#include "shm/segment_pool.h"
 #include "shm/user_directory.h"
 
 namespace rgtp::shm {
@@ -100,7 +101,8 @@ class UserSweep {
       return;
     }
     for (const Named& named : names)
-      if (mine(named) && is_segment_name(named.name) && is_dead(named)) remove(named, cleared_.segments);
+      if (mine(named) && (is_segment_name(named.name) || owner_of_pool_name(named.name)) && is_dead(named))
+        remove(named, cleared_.segments);
     // Behind the surfaces that they name.
     if (locked) sweep_names(locked->directory());
     // Behind what they own: without its lock file an object is as dead, but nobody could say of whom.
@@ -118,6 +120,7 @@ class UserSweep {
       return directory && has_dead_name(*directory);
     }
     if (const auto owner = owner_of_broker_name(named.name)) return !is_alive(directory_, *owner, named.user);
+    if (const auto owner = owner_of_pool_name(named.name)) return !is_alive(directory_, *owner, named.user);
     if (!is_segment_name(named.name)) return false;
     // Of any layout: whose it is always stands in the same place. What is no segment is not touched.
     const auto object = SegmentObject::open(directory_ / named.name);

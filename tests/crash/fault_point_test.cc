@@ -1,6 +1,7 @@
 // A process is killed at each step between two of its changes to what others see, one step after the other:
 // making a segment, publishing, finishing, withdrawing, leaving, taking a name, sweeping. Whoever is left
 // sees no wrong byte, waits for no longer than is promised, and a clean-up leaves nothing that has no owner.
+// At each step of one surface's memory becoming another's somebody opens it.
 //
 // The sources with those steps are compiled into this program once more, with RGTP_FAULT_POINTS.
 #include "core/fault_point.h"
@@ -9,19 +10,27 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sched.h>
+#include <sys/fsuid.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <rgtp/host.h>
 #include <rgtp/rgtp.h>
 
+#include "shm/opened_segment.h"
+#include "shm/segment_pool.h"
 #include "support/files.h"
 #include "support/forked_child.h"
 #include "support/pattern.h"
@@ -33,12 +42,15 @@ namespace {
 // Of this process: steps that are still to pass, and what the one that ends it is called.
 std::atomic<int> steps_left{-1};
 std::atomic<const test::ForkedChild::Parent*> told{nullptr};
+// What else is done at steps.
+std::function<void(std::string_view)> at_step;
 
 }  // namespace
 
 namespace core {
 
 void fault_point(const char* name) {
+  if (at_step) at_step(name);
   if (steps_left.load() < 0 || steps_left.fetch_sub(1) != 0) return;
   told.load()->tell(std::string("killed at ") + name);
   ::kill(::getpid(), SIGKILL);
@@ -101,6 +113,10 @@ class FaultPoints : public testing::Test {
     whole.reset();
     writer.emplace(exposer.begin({.size = bytes_.size(), .expose = {.chunk_bytes = chunk_bytes}}).value());
     writer.reset();
+    // One whose memory is the next one's.
+    Exposer recycling = Exposer::open({.transports = {shm_transport({.recycled_segments = 1})}}).value();
+    for (int generation = 0; generation < 2; ++generation)
+      (void)recycling.expose(Source::bytes(bytes_), {.chunk_bytes = chunk_bytes}).get().value();
   }
 
   // "ok", the code's name behind how many bytes came before, or what is wrong.
@@ -272,6 +288,114 @@ TEST_F(FaultPoints, ASweepKilledAtAnyStepHarmsNothingAliveAndTheNextOneFinishesI
   alive.kill();
   EXPECT_TRUE(clear_host());
   EXPECT_TRUE(left().empty());
+}
+
+// Between two of an exposer's steps, as another user or as its own.
+class OneWhoOpens {
+ public:
+  explicit OneWhoOpens(uid_t user) : user_(user) {}
+  ~OneWhoOpens() {
+    for (const auto& [bytes, id] : mapped_) ::munmap(const_cast<std::byte*>(bytes.data()), bytes.size());
+  }
+
+  // Every object that is there, and keeps it mapped.
+  void open_all() {
+    const auto names = names_in("/dev/shm");
+    ::setfsuid(user_);  // this thread alone
+    for (const std::string& name : names) {
+      const shm::Descriptor object(
+          ::open(("/dev/shm/" + name).c_str(), O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
+      struct stat status = {};
+      if (!object || ::fstat(object.get(), &status) != 0 || status.st_size == 0) continue;
+      const auto size = static_cast<std::size_t>(status.st_size);
+      void* const place = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, object.get(), 0);
+      if (place == MAP_FAILED) continue;
+      const auto found = shm::SegmentObject::open("/dev/shm/" + name);
+      mapped_.emplace_back(std::span(static_cast<const std::byte*>(place), size),
+                           found && found->header ? found->header->manifest.id : SurfaceId{});
+    }
+    ::setfsuid(0);
+  }
+  // How many of its mappings are other than they were: of another surface than the one that it opened, if
+  // any.
+  std::size_t count_changed(const SurfaceId& now, std::span<const std::byte> content) const {
+    return static_cast<std::size_t>(std::ranges::count_if(mapped_, [&](const auto& mapped) {
+      return mapped.second != now && std::search(mapped.first.begin(), mapped.first.end(), content.begin(),
+                                                 content.end()) != mapped.first.end();
+    }));
+  }
+  std::size_t size() const { return mapped_.size(); }
+
+ private:
+  const uid_t user_;
+  std::vector<std::pair<std::span<const std::byte>, SurfaceId>> mapped_;
+};
+
+TEST_F(FaultPoints, WhoeverOpensMemoryAtAnyStepOfItsReuseSeesNothingOfTheNextSurface) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can open files as another user";
+  constexpr uid_t user = 12'345;
+  const ExposeOptions options = {.chunk_bytes = chunk_bytes, .access = Access::users({user})};
+  const std::vector<std::byte> next_bytes = pattern(bytes_.size(), 99);
+  std::size_t opened = 0;
+  std::size_t reused = 0;
+  int step = 0;
+  for (bool done = false; !done && step < most_steps; ++step) {
+    Exposer exposer = Exposer::open({.transports = {shm_transport({.recycled_segments = 1})}}).value();
+    OneWhoOpens reader(user);
+    std::optional<Surface> surface = exposer.expose(Source::bytes(bytes_), options).get().value();
+    const auto inode_of = [](const SurfaceId& id) {
+      struct stat status = {};
+      EXPECT_EQ(::stat(("/dev/shm/" + shm::segment_name(id)).c_str(), &status), 0);
+      return status.st_ino;
+    };
+    const ino_t inode = inode_of(surface->manifest().id);
+    std::atomic<int> left_over = step;
+    at_step = [&](std::string_view) {
+      if (left_over.fetch_sub(1) == 0) reader.open_all();
+    };
+    surface.reset();
+    surface = exposer.expose(Source::bytes(next_bytes), options).get().value();
+    at_step = nullptr;
+    done = left_over >= 0;
+    reused += inode_of(surface->manifest().id) == inode;
+    opened += reader.size();
+    EXPECT_EQ(reader.count_changed(surface->manifest().id, std::span(next_bytes).first(64)), 0U)
+        << "step " << step;
+  }
+  EXPECT_GT(step, 20);
+  EXPECT_GE(opened, 3U);
+  EXPECT_GT(reused, 5U);
+  EXPECT_TRUE(left().empty()) << left().front();
+}
+
+TEST_F(FaultPoints, WhoeverOpensMemoryThatItsExposerHasToItselfWaitsAndNobodyDiesOfIt) {
+  std::thread opener;
+  std::atomic<int> fd = -1;
+  {
+    Exposer exposer = Exposer::open({.transports = {shm_transport({.recycled_segments = 1})}}).value();
+    { const auto first = exposer.expose(Source::bytes(bytes_)).get().value(); }
+    at_step = [&](std::string_view name) {
+      if (name != "pool: leased" || opener.joinable()) return;
+      std::string pooled;
+      for (const std::string& file : left())
+        if (shm::owner_of_pool_name(file)) pooled = "/dev/shm/" + file;
+      const int at_once = ::open(pooled.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+      EXPECT_EQ(at_once, -1);
+      EXPECT_EQ(errno, EWOULDBLOCK);
+      const auto refused = shm::SegmentObject::open(pooled);
+      EXPECT_EQ(refused.error().code, Errc::withdrawn);
+      opener = std::thread([&fd, pooled] { fd = ::open(pooled.c_str(), O_RDONLY | O_CLOEXEC); });
+      ::usleep(50'000);  // it waits by now
+      EXPECT_EQ(fd, -1);
+    };
+    const auto second = exposer.expose(Source::bytes(bytes_)).get().value();
+    at_step = nullptr;
+    ASSERT_TRUE(opener.joinable()) << "nothing was used again";
+    opener.join();
+    EXPECT_GE(fd, 0);
+    ::close(fd);
+  }
+  EXPECT_TRUE(left().empty()) << left().front();
 }
 
 }  // namespace
