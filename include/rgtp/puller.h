@@ -88,6 +88,9 @@ struct PullOptions {
   // much of it is there. For pulls that hold it all.
   std::uint64_t max_size = whole;
   Verify verify = Verify::copies;
+  // Of a surface that is whole in this host's memory every page is mapped before complete() gives the view,
+  // rather than when it is first read: the same time, spent where it can be waited for.
+  bool prefault = false;
   Route route = Route::automatic();
   // Without `into`, `on_progress` and Verify::always, which are the loop's work.
   Wait wait = Wait::loop;

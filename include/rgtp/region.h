@@ -75,6 +75,16 @@ class RGTP_EXPORT Region {
   // The file that the bytes are, where they are one's.
   virtual std::optional<RegionFile> file() const { return std::nullopt; }
 
+  // Where the bytes begin in a file that is open, where they are in one: for copying inside the kernel.
+  struct InFile {
+    int descriptor = -1;  // the region's
+    std::uint64_t offset = 0;
+  };
+  virtual std::optional<InFile> in_file() const { return std::nullopt; }
+
+  // Maps these bytes in this process now, rather than when each page is read for the first time.
+  virtual void prefault(std::uint64_t /*offset*/, std::uint64_t /*length*/) const {}
+
   // What follows is the store's, for a region that others see grow; they do nothing elsewhere. Any thread.
   virtual RegionIndex index() { return {}; }
   // Takes memory for these bytes, which are written next, so that writing cannot fail. no_space.

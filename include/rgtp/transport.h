@@ -9,6 +9,7 @@
 //     sink.on_manifest(manifest)            once, first
 //     sink.adopt(store)                     the transport has the bytes in memory of its own and offers them;
 //                                           if taken, on_chunk(i) for every chunk published after that
+//     sink.copy_from(store)                 the same, where they are not taken but copied
 //     sink.place(i), fill, sink.on_chunk(i) otherwise, chunk by chunk, in any order
 //     sink.on_final_size(n)                 once for a surface whose manifest says size_pending
 //     sink.on_end(error)                    once, last, where it cannot go on
@@ -49,6 +50,9 @@ class RGTP_EXPORT Sink {
   [[nodiscard]] virtual Result<void> on_manifest(const Manifest& manifest) = 0;
   // Offers the transport's own memory. False: the pull has storage of its own, to be filled through place().
   [[nodiscard]] virtual bool adopt(std::shared_ptr<const Store> store) = 0;
+  // Offers the same to be copied from, by the sink itself and at its own pace: on_chunk(i) says what is
+  // published.
+  [[nodiscard]] virtual bool copy_from(std::shared_ptr<const Store> /*store*/) { return false; }
   // Where the chunk goes; nothing where it is not wanted now or is there already. The same place is returned
   // until the chunk is verified.
   virtual std::optional<Placement> place(ChunkIndex chunk) = 0;

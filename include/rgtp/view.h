@@ -17,7 +17,8 @@ class RGTP_EXPORT View {
   View& operator=(View&&) noexcept;
   ~View();
 
-  // Valid for as long as this View or a copy of it lives.
+  // Valid for as long as this View or a copy of it lives: which it has to until the kernel is done with
+  // bytes that were given to splice(2), vmsplice(2) or a sending that does not copy.
   std::span<const std::byte> bytes() const { return bytes_; }
   std::uint64_t size() const { return bytes_.size(); }
   // Where in the surface the first byte stands.

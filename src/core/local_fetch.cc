@@ -49,7 +49,7 @@ bool LocalFetch::step() {
   const SurfaceState state = store_->state();
   if (!begun_ && !begin()) return false;
   if (!tell_final_size()) return false;
-  if (adopted_ ? tell_chunks() : copy_chunks()) return true;
+  if (tells_only() ? tell_chunks() : copy_chunks()) return true;
   if (is_over() || reading_) return false;
   if (auto error = end_of(state)) end(std::move(*error));
   return false;
@@ -62,6 +62,7 @@ bool LocalFetch::begin() {
     return false;
   }
   adopted_ = store_->region().is_memory() && sink_->adopt(store_);
+  copied_from_ = !adopted_ && store_->region().is_memory() && sink_->copy_from(store_);
   return true;
 }
 
@@ -166,7 +167,7 @@ bool LocalFetch::lacks_chunks() const {
   const auto size = store_->final_size();
   if (!size) return true;
   return lowest_ < Manifest::chunks_in(*size, store_->manifest().chunk_bytes) && lowest_ < told_.size() &&
-         (adopted_ || !store_->has(ChunkIndex{lowest_}));
+         (tells_only() || !store_->has(ChunkIndex{lowest_}));
 }
 
 }  // namespace rgtp::core

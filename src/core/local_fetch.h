@@ -37,6 +37,8 @@ class LocalFetch : public std::enable_shared_from_this<LocalFetch> {
   bool is_waiting() const;
 
  private:
+  // The sink sees to the bytes.
+  bool tells_only() const { return adopted_ || copied_from_; }
   bool is_over() const { return sink_ == nullptr || ended_; }
   void post_step();
   // True where there is more to do in the next turn.
@@ -61,6 +63,7 @@ class LocalFetch : public std::enable_shared_from_this<LocalFetch> {
   std::uint32_t failures_ = 0;
   bool begun_ = false;
   bool adopted_ = false;
+  bool copied_from_ = false;  // by the sink
   bool final_size_told_ = false;
   bool reading_ = false;
   bool step_posted_ = false;

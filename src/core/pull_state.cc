@@ -145,6 +145,13 @@ Result<bool> PullState::on_adopted(ChunkIndex chunk) {
   return true;
 }
 
+bool PullState::on_copied(ChunkIndex chunk) {
+  if (!extent_->chunks.contains(chunk) || is_there(chunk)) return false;
+  mark(chunk);
+  observer_.on_event(event::ChunkVerified{chunk, static_cast<std::uint32_t>(extent_->clip(chunk).length)});
+  return true;
+}
+
 // Through the store, which survives where its memory is cut short under the reader.
 Result<void> PullState::verify_adopted(ChunkIndex chunk) {
   const std::uint32_t length = extent_->manifest.length_of(chunk);

@@ -52,6 +52,8 @@ class PullState {
   // options say otherwise. False where it is not in the extent, or was there. Errors: corrupted, the
   // region's.
   [[nodiscard]] Result<bool> on_adopted(ChunkIndex chunk);
+  // The chunk was copied into the storage and verified there. False as on_adopted().
+  bool on_copied(ChunkIndex chunk);
   // too_large once a growing surface has outgrown max_size.
   [[nodiscard]] Result<void> check_size() const;
 

@@ -29,7 +29,6 @@ namespace {
 constexpr int populate_write = 23;  // MADV_POPULATE_WRITE, Linux 5.14
 constexpr int collapse = 25;        // MADV_COLLAPSE, Linux 6.1
 constexpr std::uint64_t populate_step = 16 * 1024 * 1024;
-constexpr std::uint64_t page_bytes = 4096;
 constexpr const char* surfaces_memory = "a surface's memory";
 constexpr std::string_view remedy =
     "mount a tmpfs there that this user may write to, or expose by packets alone";

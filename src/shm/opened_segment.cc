@@ -19,6 +19,7 @@ namespace bip = boost::interprocess;
 
 namespace {
 
+constexpr int populate_read = 22;  // MADV_POPULATE_READ, Linux 5.14
 constexpr const char* surfaces_memory = "a surface's shared memory";
 constexpr const char* just_withdrawn = "the exposer has just withdrawn the surface";
 constexpr const char* no_segment = "what stands under the segment's name is no segment";
@@ -73,6 +74,14 @@ class MappedBytes : public Region {
     struct stat status = {};
     if (!stamp_ || (file_ && ::fstat(file_.get(), &status) == 0 && stamp_of(status) == *stamp_)) return {};
     return fail(Errc::source_changed, quoted(path_) + " was changed since it was exposed: expose it again");
+  }
+  std::optional<InFile> in_file() const override {
+    return descriptor_ >= 0 ? std::optional(InFile{descriptor_, offset_}) : std::nullopt;
+  }
+  void prefault(std::uint64_t offset, std::uint64_t length) const override {
+    // From a page's beginning; what is cut short, or an older kernel, is left to whoever reads it.
+    const std::uint64_t before = (reinterpret_cast<std::uintptr_t>(bytes_.data()) + offset) % page_bytes;
+    (void)::madvise(const_cast<std::byte*>(bytes_.data()) + offset - before, length + before, populate_read);
   }
   void close_descriptor() {
     descriptor_ = -1;

@@ -43,6 +43,8 @@ FileStamp stamp_of(const struct stat& status);
 // The name of a descriptor's file below /proc, through which it can be reopened or linked.
 std::string proc_name(int fd);
 
+// What mappings and advice about them begin at a multiple of.
+inline constexpr std::uint64_t page_bytes = 4096;
 inline constexpr std::uint64_t huge_page_bytes = 2 * 1024 * 1024;
 
 // Maps [0, size) of a file through Boost.Interprocess, which reports by exception; 0 or an errno here. From

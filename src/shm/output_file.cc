@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cassert>
 #include <cerrno>
 #include <cstdint>
@@ -69,6 +70,10 @@ Descriptor open_unnamed(int directory) {
 // EISDIR and ENOENT are what kernels and file systems say that take O_TMPFILE for a plain open.
 bool lacks_unnamed_files(int error) { return error == EOPNOTSUPP || error == EISDIR || error == ENOENT; }
 
+tl::unexpected<Error> source_cut_short() {
+  return fail(Errc::source_changed, "the surface's memory was cut short by its owner while it was copied");
+}
+
 // ".<name>.XXXXXX.part", of at most 255 bytes.
 std::string random_part_name(const std::string& name) {
   constexpr std::string_view digits = "0123456789abcdefghijklmnopqrstuv";
@@ -96,6 +101,7 @@ struct OutputFile::State {
   bip::mapped_region mapping = {};
   Stage stage = Stage::writing;
   Reader reader = {};
+  std::atomic<bool> copies_inside = true;  // as far as is known
 
   ~State() {
     if (!part_name.empty()) ::unlinkat(directory.get(), part_name.c_str(), 0);
@@ -105,6 +111,8 @@ struct OutputFile::State {
   Result<void> open_file();
   Result<void> take_space(Space space);
   std::optional<struct statvfs> free_space() const;
+  // For a write that failed.
+  tl::unexpected<Error> not_written(int error) const;
   tl::unexpected<Error> no_space(int error, const std::string& attempt = "reserve space for") const;
   int give_name();
   int rename_part();
@@ -186,6 +194,11 @@ tl::unexpected<Error> OutputFile::State::no_space(int error, const std::string& 
                   " are free there: make room or choose a directory on another file system");
 }
 
+tl::unexpected<Error> OutputFile::State::not_written(int error) const {
+  if (code_of(error) == Errc::no_space) return no_space(error, "write");
+  return os_failure("write", path, error, another_directory);
+}
+
 int OutputFile::State::link_file(const std::string& as) const {
   return ::linkat(AT_FDCWD, proc_name(file.get()).c_str(), directory.get(), as.c_str(), AT_SYMLINK_FOLLOW);
 }
@@ -244,9 +257,33 @@ Result<void> OutputFile::write(std::uint64_t offset, std::span<const std::byte> 
   if (state_->stage != State::Stage::writing)
     return fail(Errc::invalid_argument, quoted(state_->path) + " is complete: write another file");
   const int error = write_fully(state_->file.get(), offset, in);
-  if (error == 0) return {};
-  if (code_of(error) == Errc::no_space) return state_->no_space(error, "write");
-  return os_failure("write", state_->path, error, another_directory);
+  if (error != 0) return state_->not_written(error);
+  return {};
+}
+
+Result<void> OutputFile::copy(const Region& from, std::uint64_t from_offset, std::uint64_t offset,
+                              std::uint64_t length) {
+  assert(from_offset <= from.size() && length <= from.size() - from_offset);
+  const auto source = from.in_file();
+  while (length > 0 && source && state_->copies_inside) {
+    auto in = static_cast<off_t>(source->offset + from_offset);
+    auto out = static_cast<off_t>(offset);
+    const ssize_t copied = ::copy_file_range(source->descriptor, &in, state_->file.get(), &out, length, 0);
+    if (copied == 0) return source_cut_short();
+    if (copied < 0 && errno == EINTR) continue;
+    if (copied < 0 && (errno == EIO || code_of(errno) == Errc::no_space)) return state_->not_written(errno);
+    // Two file systems, or one that does not do it.
+    if (copied < 0) state_->copies_inside = false;
+    if (copied < 0) break;
+    from_offset += static_cast<std::uint64_t>(copied);
+    offset += static_cast<std::uint64_t>(copied);
+    length -= static_cast<std::uint64_t>(copied);
+  }
+  if (length == 0) return {};
+  const int error = write_fully(state_->file.get(), offset, from.mapped().subspan(from_offset, length));
+  if (error == EFAULT) return source_cut_short();
+  if (error != 0) return state_->not_written(error);
+  return {};
 }
 
 std::span<const std::byte> OutputFile::mapped() const { return bytes_of(state_->mapping); }

@@ -45,6 +45,11 @@ class OutputFile : public Region {
   Result<ReadStatus> read(std::uint64_t offset, std::span<std::byte> out, ReadMode mode) const override;
   // invalid_argument after commit(), no_space, io_error.
   Result<void> write(std::uint64_t offset, std::span<const std::byte> in) override;
+  // The same, of another region's bytes: inside the kernel where both are files that can do that
+  // (copy_file_range(2): a file system that shares blocks copies none), else from the region's memory. Any
+  // thread. source_changed where the other one is cut short.
+  [[nodiscard]] Result<void> copy(const Region& from, std::uint64_t from_offset, std::uint64_t offset,
+                                  std::uint64_t length);
   // The whole file as it is now, read-only memory for as long as this object lives, deleted or replaced as
   // the file may be. Whoever cuts the committed file short makes reading here a SIGBUS.
   std::span<const std::byte> mapped() const override;

@@ -14,7 +14,6 @@ namespace {
 
 constexpr std::string_view segment_prefix = "rgtp-";
 constexpr std::string_view hash_label = "rgtp segment";
-constexpr std::uint64_t page_bytes = 4096;
 constexpr std::size_t checksum_offset = 72;
 constexpr std::uint8_t flag_persistent = 1;
 

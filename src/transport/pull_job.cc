@@ -83,6 +83,7 @@ void PullJob::cancel() {
     if (!ended_) ended_ = fail(Errc::cancelled, "the pull was cancelled");
     closing_.reset();
     fetch_.reset();
+    drop_copy();
     state_.reset();
     output_.reset();
     next_waiters_.clear();
@@ -105,6 +106,7 @@ Result<void> PullJob::run(const std::function<void()>& step) {
 
 void PullJob::end_with_loop() {
   fetch_.reset();
+  drop_copy();
   finish(fail(Errc::closed, "the event loop was closed before the pull had ended"));
 }
 
@@ -157,6 +159,7 @@ Result<void> PullJob::take_whole(std::shared_ptr<const Store> store) {
   begin_state();
   auto extent = begin(store->manifest());
   if (!extent) return fail(std::move(extent).error());
+  if (options_.prefault) store->region().prefault(extent->range.offset, extent->range.length);
   if (auto adopted = state_->adopt_whole(std::move(store)); !adopted) return adopted;
   if (auto fits = state_->check_size(); !fits) return fits;
   note_first_chunk();
@@ -268,6 +271,9 @@ Error PullJob::final_error(Error error) const {
 
 void PullJob::on_end(Error error) {
   if (ended_ || committing_) return;
+  // What was published before is copied yet.
+  if (copy_ != nullptr && !copy_->is_idle())
+    return copy_->when_idle([this, error = std::move(error)] { on_end(error); });
   if (!falls_back(error)) return finish(fail(final_error(std::move(error))));
   if (!on_loop_) {
     stop_following();
@@ -277,6 +283,7 @@ void PullJob::on_end(Error error) {
   (void)run([this] {
     if (ended_) return;
     fetch_.reset();
+    drop_copy();
     output_.reset();
     pull_on_loop();
   });
@@ -336,6 +343,7 @@ void PullJob::create_output(const core::PullExtent& extent) {
         if (!*created) return self->finish(fail(std::move(*created).error()));
         self->output_ = std::move(**created);
         self->use(core::store_in_region(extent, self->output_));
+        if (self->copy_ != nullptr) self->copy_->start(extent, self->output_);
         if (self->fetch_ != nullptr && !self->ended_) self->fetch_->want_changed();
       });
 }
@@ -355,6 +363,15 @@ bool PullJob::adopt(std::shared_ptr<const Store> store) {
   return true;
 }
 
+bool PullJob::copy_from(std::shared_ptr<const Store> store) {
+  if (ended_ || options_.into.empty()) return false;
+  copy_ = std::make_shared<FileCopy>(
+      std::move(store), core_->loop(),
+      [this](ChunkIndex chunk, Result<void> copied) { on_copied(chunk, std::move(copied)); });
+  if (output_ != nullptr) copy_->start(*state_->extent(), output_);
+  return true;
+}
+
 std::optional<Placement> PullJob::place(ChunkIndex chunk) {
   if (ended_) return std::nullopt;
   counters_.set_time_to_last_new_ask(core_->loop().now() - started_);
@@ -363,6 +380,10 @@ std::optional<Placement> PullJob::place(ChunkIndex chunk) {
 
 ChunkVerdict PullJob::on_chunk(ChunkIndex chunk) {
   if (ended_) return ChunkVerdict::good;
+  if (copy_ != nullptr) {
+    copy_->add(chunk);
+    return ChunkVerdict::good;
+  }
   if (adopted_) {
     auto taken = state_->on_adopted(chunk);
     if (!taken) finish(fail(taken.error()));
@@ -375,17 +396,24 @@ ChunkVerdict PullJob::on_chunk(ChunkIndex chunk) {
     }
     if (*verdict == ChunkVerdict::again) return ChunkVerdict::again;
   }
-  if (auto fits = state_->check_size(); !fits) {
-    finish(std::move(fits));
-    return ChunkVerdict::good;
-  }
+  on_taken();
+  return ChunkVerdict::good;
+}
+
+void PullJob::on_copied(ChunkIndex chunk, Result<void> copied) {
+  const auto self = shared_from_this();
+  if (!copied) return finish(std::move(copied));
+  if (state_->on_copied(chunk)) on_taken();
+}
+
+void PullJob::on_taken() {
+  if (auto fits = state_->check_size(); !fits) return finish(std::move(fits));
   note_first_chunk();
   if (options_.on_progress) {
     const Progress progress = state_->progress();
     gate_->run([&] { options_.on_progress(progress); });
   }
   after_chunk();
-  return ChunkVerdict::good;
 }
 
 void PullJob::note_first_chunk() {
@@ -425,11 +453,17 @@ void PullJob::finish(Result<void> result) {
   serve_waiters();
 }
 
+void PullJob::drop_copy() {
+  if (copy_ != nullptr) copy_->cancel();
+  copy_.reset();
+}
+
 void PullJob::drop_fetch() {
   if (!on_loop_) stop_following();
   // Not from within its own call to this sink.
   (void)run([this] {
     fetch_.reset();
+    drop_copy();
     if (ended_ && !*ended_) output_.reset();
   });
 }

@@ -11,6 +11,7 @@
 #include "core/counters.h"
 #include "core/pull_state.h"
 #include "shm/output_file.h"
+#include "transport/file_copy.h"
 #include "transport/handle_core.h"
 #include "transport/pending_list.h"
 
@@ -42,6 +43,7 @@ class PullJob : public Sink, public std::enable_shared_from_this<PullJob> {
   // The sink: the loop's thread.
   Result<void> on_manifest(const Manifest& manifest) override;
   bool adopt(std::shared_ptr<const Store> store) override;
+  bool copy_from(std::shared_ptr<const Store> store) override;
   std::optional<Placement> place(ChunkIndex chunk) override;
   ChunkVerdict on_chunk(ChunkIndex chunk) override;
   // A file is made by a worker first.
@@ -86,11 +88,14 @@ class PullJob : public Sink, public std::enable_shared_from_this<PullJob> {
   Result<void> make_storage(const core::PullExtent& extent);
   void create_output(const core::PullExtent& extent);
   void use(std::unique_ptr<core::PullStorage> storage);
+  void on_copied(ChunkIndex chunk, Result<void> copied);
+  void on_taken();
   void note_first_chunk();
   void set_transport();
   void after_chunk();
   void commit();
   void finish(Result<void> result);
+  void drop_copy();
   void drop_fetch();
   void serve_waiters();
 
@@ -108,6 +113,7 @@ class PullJob : public Sink, public std::enable_shared_from_this<PullJob> {
   // The thread that the pull belongs to.
   std::optional<core::PullState> state_;  // anew for every transport tried
   std::shared_ptr<shm::OutputFile> output_;
+  std::shared_ptr<FileCopy> copy_;  // into it, by memory
   std::unique_ptr<Fetch> fetch_;
   // In its place, where get() waits for the memory itself: never the loop's.
   std::shared_ptr<Follower> follower_;

@@ -10,6 +10,7 @@
 #include <sys/statfs.h>
 #include <sys/wait.h>
 
+#include "core/descriptor.h"
 #include "shm/file_bytes.h"
 #include "shm/os_faults.h"
 
@@ -407,6 +408,87 @@ TEST(OutputFile, ShowsWhatIsWrittenInEveryWay) {
   Bytes read(100);
   EXPECT_EQ(file->read(0, read, ReadMode::may_block), ReadStatus::done);
   EXPECT_EQ(read, pattern(100, 9));
+}
+
+// Bytes of a file from somewhere in it, and the same in memory where they are to be had there.
+class CopiedRegion : public Region {
+ public:
+  CopiedRegion(const fs::path& file, std::uint64_t offset, std::uint64_t size,
+               std::span<const std::byte> mapped)
+      : file_(::open(file.c_str(), O_RDONLY | O_CLOEXEC)), offset_(offset), size_(size), mapped_(mapped) {}
+  std::uint64_t size() const override { return size_; }
+  Result<ReadStatus> read(std::uint64_t, std::span<std::byte>, ReadMode) const override {
+    return fail(Errc::io_error, "it is copied");
+  }
+  Result<void> write(std::uint64_t, std::span<const std::byte>) override {
+    return fail(Errc::io_error, "it is copied");
+  }
+  std::span<const std::byte> mapped() const override { return mapped_; }
+  std::span<std::byte> writable() override { return {}; }
+  std::optional<InFile> in_file() const override { return InFile{file_.get(), offset_}; }
+
+ private:
+  const core::Descriptor file_;
+  const std::uint64_t offset_;
+  const std::uint64_t size_;
+  const std::span<const std::byte> mapped_;
+};
+
+TEST(OutputFile, IsCopiedIntoInsideTheKernelWithinAFileSystem) {
+  for (const fs::path& in : {fs::path("/dev/shm"), fs::temp_directory_path()}) {
+    TemporaryDirectory dir(in);
+    const Bytes bytes = pattern(300'000);
+    write_file(dir / "in.bin", bytes);
+    auto file = created(dir / "out.bin", Bytes(200'000));
+    // No memory to fall back to.
+    const CopiedRegion region(dir / "in.bin", 1000, 299'000, {});
+    ASSERT_TRUE(file->copy(region, 50'000, 100'000, 100'000)) << in;
+    EXPECT_EQ(copy(file->mapped().subspan(100'000)), copy(std::span(bytes).subspan(51'000, 100'000)));
+    EXPECT_EQ(copy(file->mapped().first(100'000)), Bytes(100'000));
+  }
+}
+
+TEST(OutputFile, IsCopiedIntoFromMemoryWhereTheKernelDoesNot) {
+  const Bytes bytes = pattern(300'000);
+  for (const int error : {EXDEV, EINVAL, ENOSYS, EOPNOTSUPP}) {
+    const bool ran = on_a_thread_refused({{SYS_copy_file_range, error}}, [&] {
+      TemporaryDirectory dir;
+      write_file(dir / "in.bin", bytes);
+      auto file = created(dir / "out.bin", Bytes(200'000));
+      const CopiedRegion region(dir / "in.bin", 0, bytes.size(), bytes);
+      for (int part = 0; part < 2; ++part) ASSERT_TRUE(file->copy(region, 50'000, part * 100'000U, 100'000));
+      EXPECT_EQ(copy(file->mapped().first(100'000)), copy(std::span(bytes).subspan(50'000, 100'000)));
+      EXPECT_EQ(copy(file->mapped().subspan(100'000)), copy(std::span(bytes).subspan(50'000, 100'000)));
+    });
+    if (!ran) GTEST_SKIP() << "no seccomp filters here";
+  }
+}
+
+TEST(OutputFile, SaysThatWhatIsCopiedWasCutShort) {
+  TemporaryDirectory dir;
+  write_file(dir / "in.bin", pattern(10'000));
+  auto file = created(dir / "out.bin", Bytes(20'000));
+  const CopiedRegion shorter(dir / "in.bin", 0, 20'000, {});
+  expect_error(file->copy(shorter, 0, 0, 20'000), Errc::source_changed, "cut short");
+  // Memory that is no more.
+  void* const gone = ::mmap(nullptr, 8192, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  ::munmap(gone, 8192);
+  const bool ran = on_a_thread_refused({{SYS_copy_file_range, EXDEV}}, [&] {
+    const CopiedRegion unmapped(dir / "in.bin", 0, 8192, {static_cast<const std::byte*>(gone), 8192});
+    expect_error(file->copy(unmapped, 0, 0, 8192), Errc::source_changed, "cut short");
+  });
+  if (!ran) GTEST_SKIP() << "no seccomp filters here";
+}
+
+TEST(OutputFile, FillsTheDiskByCopyingWithoutASignal) {
+  TemporaryDirectory dir;
+  const bool ran = on_a_thread_with_a_small_disk(dir.path(), 1024 * 1024, [&] {
+    write_file(dir / "in.bin", pattern(700'000));
+    auto file = OutputFile::create(dir / "out.bin", 700'000, IfExists::replace, Space::as_written).value();
+    const CopiedRegion region(dir / "in.bin", 0, 700'000, {});
+    expect_error(file->copy(region, 0, 0, 700'000), Errc::no_space, "it needs 700000 bytes");
+  });
+  if (!ran) GTEST_SKIP() << "no mount namespace can be made here";
 }
 
 TEST(OutputFile, IsWrittenByCallsAloneAndNotAfterCommit) {

@@ -4,8 +4,12 @@
 #include <fstream>
 #include <future>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <rgtp/rgtp.h>
 
@@ -315,6 +319,96 @@ TEST_F(MemoryRoute, AFileThatCannotHaveItsNameInTheEndIsAnErrorOfNextToo) {
   ASSERT_FALSE(end);
   EXPECT_EQ(end.error().code, Errc::already_exists);
   EXPECT_EQ(pull.complete().get().error().code, Errc::already_exists);
+}
+
+TEST_F(MemoryRoute, ChunksThatWerePublishedAreInTheFileBeforeThePullEndsWithAnError) {
+  const auto bytes = pattern(3 * 4096);
+  Exposer e = exposer();
+  std::optional writer = e.begin({.size = 40 * 4096, .expose = {.chunk_bytes = 4096}}).value();
+  for (std::uint32_t chunk = 0; chunk < 30; ++chunk) {
+    const auto loan = writer->loan(ChunkIndex{chunk}).value();
+    std::ranges::copy(std::span(bytes).first(4096), loan.begin());
+    EXPECT_TRUE(writer->publish(ChunkIndex{chunk}));
+  }
+  Puller p = puller();
+  Pull pull = p.pull(writer->locator(), {.into = directory_.path() / "out.bin", .order = Order::content});
+  ASSERT_TRUE(pull.next().get().value());
+  writer.reset();
+  for (std::uint32_t chunk = 1; chunk < 30; ++chunk) {
+    const auto view = pull.next().get();
+    ASSERT_TRUE(view) << chunk << ": " << view.error().message();
+    EXPECT_TRUE(std::ranges::equal((*view)->bytes(), std::span(bytes).first(4096)));
+  }
+  EXPECT_EQ(pull.next().get().error().code, Errc::aborted);
+}
+
+// Stores through a mapping that was written through before leave a file's times as they are.
+TEST_F(MemoryRoute, AStoreThroughSomebodysMappingIsCaughtByACopyAndWhereItIsVerified) {
+  const auto path = directory_.path() / "data.bin";
+  std::ofstream(path) << std::string(200'000, 'a');
+  const int fd = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+  auto* const mapping =
+      static_cast<char*>(::mmap(nullptr, 200'000, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
+  mapping[150'000] = 'a';
+  Exposer e = exposer();
+  const Surface surface = e.expose(Source::file(path)).get().value();
+  Puller p = puller();
+  mapping[150'000] = 'b';
+  const auto out = directory_.path() / "out.bin";
+  for (const PullOptions& options : {PullOptions{.into = out}, PullOptions{.verify = Verify::always},
+                                     PullOptions{.route = Route::only("udp")}}) {
+    Pull pull = p.pull(surface.locator(), options);
+    const auto end = pull.complete().get();
+    ASSERT_FALSE(end);
+    EXPECT_EQ(end.error().code, Errc::corrupted) << end.error().message();
+  }
+  EXPECT_FALSE(std::filesystem::exists(out));
+  // What a view that is not verified shows is what the documentation says.
+  Pull plain = p.pull(surface.locator());
+  EXPECT_EQ(plain.complete().get().value().bytes()[150'000], std::byte{'b'});
+  ::munmap(mapping, 200'000);
+  ::close(fd);
+}
+
+TEST_F(MemoryRoute, AFileThatIsCutShortWhileItIsCopiedIsAnError) {
+  const auto path = directory_.path() / "data.bin";
+  std::ofstream(path) << std::string(200'000, 'a');
+  Exposer e = exposer();
+  const Surface surface = e.expose(Source::file(path)).get().value();
+  BlockedLoop blocked;
+  Puller p = puller(blocked.loop());
+  const auto out = directory_.path() / "out.bin";
+  Pull pull = p.pull(surface.locator(), {.into = out});
+  ASSERT_TRUE(blocked.loop()->post([&] { std::filesystem::resize_file(path, 100); }));
+  blocked.release();
+  const auto end = pull.complete().get();
+  ASSERT_FALSE(end);
+  EXPECT_EQ(end.error().code, Errc::source_changed) << end.error().message();
+  EXPECT_FALSE(std::filesystem::exists(out));
+}
+
+TEST_F(MemoryRoute, PagesAreMappedBeforeTheViewIsGivenWhereThatIsAskedFor) {
+  constexpr std::size_t pages = 500;
+  const auto bytes = pattern(pages * 4096);
+  Exposer e = exposer();
+  const Surface surface = e.expose(Source::bytes(bytes)).get().value();
+  Puller p = Puller::open({.transports = {memory({.kept_mappings = 0})}}).value();
+  const auto faults_of_reading = [&](const PullOptions& options) {
+    Pull pull = p.pull(surface.locator(), options);
+    const auto view = pull.complete().get().value();
+    rusage before = {};
+    ::getrusage(RUSAGE_THREAD, &before);
+    std::size_t wrong = 0;
+    for (std::size_t at = 0; at < view.size(); at += 4096)
+      wrong += view.bytes()[at] != bytes[view.offset() + at];
+    EXPECT_EQ(wrong, 0U);
+    rusage after = {};
+    ::getrusage(RUSAGE_THREAD, &after);
+    return after.ru_minflt - before.ru_minflt;
+  };
+  EXPECT_GT(faults_of_reading({}), 10);
+  EXPECT_LT(faults_of_reading({.prefault = true}), 3);
+  EXPECT_LT(faults_of_reading({.range = {5000, 100 * 4096}, .prefault = true}), 3);
 }
 
 TEST_F(MemoryRoute, AFileThatWasReplacedIsPulledByNobody) {

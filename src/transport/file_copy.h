@@ -1,0 +1,49 @@
+// A pull by memory into a file: worker threads copy what a store has published, inside the kernel where that
+// can be had, and verify it as it stands in the file.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+
+#include "core/pull_storage.h"
+#include "shm/output_file.h"
+
+namespace rgtp::transport {
+
+// Loop's thread.
+class FileCopy : public std::enable_shared_from_this<FileCopy> {
+ public:
+  // A chunk that is wanted is in the file and verified, or why nothing more will be: source_changed,
+  // corrupted (again and again), and what the file's own are.
+  using OnCopied = std::function<void(ChunkIndex chunk, Result<void> copied)>;
+
+  FileCopy(std::shared_ptr<const Store> source, EventLoop& loop, OnCopied on_copied);
+
+  // The file is there: what is added, and was, is copied from now on. It holds the extent's range.
+  void start(const core::PullExtent& extent, std::shared_ptr<shm::OutputFile> output);
+  // The chunk is published.
+  void add(ChunkIndex chunk);
+  // Calls it once, as soon as all that was added is copied.
+  void when_idle(std::function<void()> then);
+  bool is_idle() const { return queue_.empty() && running_ == 0; }
+  // Nothing is called any more.
+  void cancel();
+
+ private:
+  struct Piece;
+  void next();
+  void on_done(const Piece& piece);
+
+  const std::shared_ptr<const Store> source_;
+  EventLoop& loop_;
+  OnCopied on_copied_;
+  std::optional<core::PullExtent> extent_;
+  std::shared_ptr<shm::OutputFile> output_;
+  std::deque<ChunkIndex> queue_;
+  std::function<void()> when_idle_;
+  std::uint32_t running_ = 0;
+  std::uint32_t failures_ = 0;
+};
+
+}  // namespace rgtp::transport
