@@ -97,7 +97,7 @@ struct SurfaceAdopted {
   std::uint32_t chunks = 0;
   std::uint64_t bytes = 0;
 };
-// An exposer had so much of a surface's memory made of huge pages.
+// An exposer had a surface's memory made of huge pages: so much of it is, as the kernel says.
 struct HugePagesMade {
   std::uint64_t bytes = 0;
 };

@@ -79,10 +79,13 @@ Result<void> ExposedSegment::open_object(const Access& access) {
   fault_point("segment: opened");
   if (auto given = give_access(object_, directory(), access); !given) return given;
   fault_point("segment: access set");
-  struct statvfs space = {};
-  if (!brokered_ && ::fstatvfs(object_.get(), &space) == 0 && space.f_blocks != 0 &&
-      layout_.object_bytes > std::uint64_t{space.f_bfree} * space.f_frsize && !header_.manifest.size_pending)
-    return no_space();
+  const auto fits = [&] {
+    struct statvfs space = {};
+    return brokered_ || header_.manifest.size_pending || ::fstatvfs(object_.get(), &space) != 0 ||
+           space.f_blocks == 0 || layout_.object_bytes <= std::uint64_t{space.f_bfree} * space.f_frsize;
+  };
+  while (!fits())
+    if (!make_room()) return no_space();
   if (::ftruncate(object_.get(), static_cast<off_t>(layout_.object_bytes)) != 0)
     return errno == EFBIG ? Result<void>(no_space())
                           : Result<void>(os_failure("make a segment in", directory(), errno, remedy));
@@ -154,18 +157,24 @@ Result<void> ExposedSegment::reserve(std::uint64_t offset, std::uint64_t length)
 // an error here, where the first touch of a page would be a SIGBUS.
 Result<void> ExposedSegment::populate(std::uint64_t offset, std::uint64_t length) {
   const std::uint64_t end = offset + length;
-  for (std::uint64_t at = offset / page_bytes * page_bytes; at < end; at += populate_step) {
+  for (std::uint64_t at = offset / page_bytes * page_bytes; at < end;) {
     const std::uint64_t step = std::min(populate_step, end - at);
-    if (::madvise(bytes_of(mapping_).data() + at, step, populate_write) == 0) continue;
-    if (errno == EFAULT || errno == ENOMEM || errno == ENOSPC) return no_space();
+    if (::madvise(bytes_of(mapping_).data() + at, step, populate_write) == 0) {
+      at += step;
+      continue;
+    }
+    if (errno == EFAULT || errno == ENOMEM || errno == ENOSPC) {
+      if (make_room()) continue;
+      return no_space();
+    }
     if (errno != EINVAL) return os_failure("take memory for a segment in", directory(), errno, remedy);
     return take_all();
   }
   return {};
 }
 
-std::uint64_t ExposedSegment::make_huge_pages(std::uint64_t offset, std::uint64_t length) {
-  std::uint64_t made = 0;
+bool ExposedSegment::make_huge_pages(std::uint64_t offset, std::uint64_t length) {
+  bool made = false;
   for (std::uint64_t at = offset; at < offset + length; at += huge_page_bytes) {
     int error = 0;
     // Whoever maps a page at that moment is in the way.
@@ -173,10 +182,12 @@ std::uint64_t ExposedSegment::make_huge_pages(std::uint64_t offset, std::uint64_
       error = ::madvise(data().data() + at, huge_page_bytes, collapse) == 0 ? 0 : errno;
       if (error != EAGAIN && error != EBUSY) break;
     }
-    if (error == 0) made += huge_page_bytes;
+    made = made || error == 0;
   }
   return made;
 }
+
+std::uint64_t ExposedSegment::huge_page_bytes_mapped() { return shm::huge_page_bytes_mapped(data()); }
 
 // Where the kernel cannot take a part's pages through the mapping: the first time, everything.
 Result<void> ExposedSegment::take_all() {
@@ -187,6 +198,9 @@ Result<void> ExposedSegment::take_all() {
   all_taken_ = true;
   return {};
 }
+
+// What waits to be used again is of less use than what is needed.
+bool ExposedSegment::make_room() { return reuse_ != nullptr && reuse_->pool->clear(); }
 
 tl::unexpected<Error> ExposedSegment::no_space() const {
   if (brokered_)

@@ -45,9 +45,12 @@ class ExposedSegment {
   [[nodiscard]] Result<void> reserve(std::uint64_t offset, std::uint64_t length);
 
   bool is_brokered() const { return brokered_; }
-  // Makes huge pages of those of data() in this range, of which both ends are multiples of them. How many
-  // bytes it came to: fewer where the kernel cannot. Lasts about 3.5 ms a MiB; any thread.
-  std::uint64_t make_huge_pages(std::uint64_t offset, std::uint64_t length);
+  // Makes huge pages of those of data() in this range, of which both ends are multiples of them. False where
+  // the kernel makes none. Lasts about 3.5 ms a MiB; any thread.
+  bool make_huge_pages(std::uint64_t offset, std::uint64_t length);
+  // Bytes of data() that this process has mapped by huge pages, as the kernel says. Reads all that is known
+  // of its mappings; any thread.
+  std::uint64_t huge_page_bytes_mapped();
 
   // The object's name appears. already_exposed where it is taken.
   [[nodiscard]] Result<void> link();
@@ -80,6 +83,7 @@ class ExposedSegment {
   Result<void> write_header();
   Result<void> populate(std::uint64_t offset, std::uint64_t length);
   Result<void> take_all();
+  bool make_room();
   tl::unexpected<Error> no_space() const;
   LivePart& live();
   void tell();

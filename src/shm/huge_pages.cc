@@ -46,15 +46,22 @@ void HugePages::look(Duration after) {
 }
 
 void HugePages::next(const std::shared_ptr<Job>& job) {
-  if (!job->is_wanted || job->done >= job->end()) return;
+  if (!job->is_wanted) return;
+  if (job->done >= job->end()) return tell(job);
   const std::uint64_t offset = std::exchange(job->done, std::min(job->end(), job->done + piece_bytes));
-  const auto made = std::make_shared<std::uint64_t>(0);
+  const auto made = std::make_shared<bool>(false);
   job->loop.offload([job, made, offset,
                      length = job->done - offset] { *made = job->segment->make_huge_pages(offset, length); },
                     [job, made] {
-                      if (*made == 0) return;  // the kernel does not do it
-                      job->observer->on_event(event::HugePagesMade{*made});
-                      next(job);
+                      if (*made) next(job);  // or the kernel does not do it
+                    });
+}
+
+void HugePages::tell(const std::shared_ptr<Job>& job) {
+  const auto bytes = std::make_shared<std::uint64_t>(0);
+  job->loop.offload([job, bytes] { *bytes = job->segment->huge_page_bytes_mapped(); },
+                    [job, bytes] {
+                      if (job->is_wanted) job->observer->on_event(event::HugePagesMade{*bytes});
                     });
 }
 

@@ -29,6 +29,7 @@ class HugePages {
  private:
   struct Job;
   static void next(const std::shared_ptr<Job>& job);
+  static void tell(const std::shared_ptr<Job>& job);
   void look(Duration after);
 
   const std::shared_ptr<Job> job_;

@@ -1,6 +1,8 @@
 #include "shm/os.h"
 
 #include <cerrno>
+#include <cstdlib>
+#include <fstream>
 #include <system_error>
 
 #include <boost/interprocess/exceptions.hpp>
@@ -146,6 +148,26 @@ int map_file(int fd, bip::mode_t mode, std::uint64_t size, bip::mapped_region& m
   if (size == 0) return 0;
   if (size >= huge_page_bytes && map_aligned(fd, mode, size, mapping) == 0) return 0;
   return map_at(fd, mode, size, nullptr, bip::default_map_options, mapping);
+}
+
+std::uint64_t huge_page_bytes_mapped(std::span<const std::byte> memory) {
+  const auto begin = reinterpret_cast<std::uintptr_t>(memory.data());
+  std::ifstream mappings("/proc/self/smaps");
+  std::uint64_t kib = 0;
+  bool is_ours = false;
+  for (std::string line; std::getline(mappings, line);) {
+    constexpr std::string_view field = "ShmemPmdMapped:";
+    // Its first line is "7f0000000000-7f0000200000 r--s ...".
+    char* rest = nullptr;
+    const std::uintptr_t from = std::strtoull(line.c_str(), &rest, 16);
+    if (*rest == '-') {
+      const std::uintptr_t to = std::strtoull(rest + 1, nullptr, 16);
+      is_ours = from < begin + memory.size() && begin < to;
+    } else if (is_ours && line.starts_with(field)) {
+      kib += std::strtoull(line.c_str() + field.size(), nullptr, 10);
+    }
+  }
+  return kib * 1024;
 }
 
 }  // namespace rgtp::shm

@@ -53,6 +53,9 @@ inline constexpr std::uint64_t huge_page_bytes = 2 * 1024 * 1024;
 int map_file(int fd, boost::interprocess::mode_t mode, std::uint64_t size,
              boost::interprocess::mapped_region& mapping);
 
+// Of mapped shared memory: bytes that are mapped by huge pages (proc_pid_smaps(5), ShmemPmdMapped).
+std::uint64_t huge_page_bytes_mapped(std::span<const std::byte> memory);
+
 inline std::span<std::byte> bytes_of(const boost::interprocess::mapped_region& mapping) {
   return {static_cast<std::byte*>(mapping.get_address()), mapping.get_size()};
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <utility>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -51,8 +52,12 @@ std::optional<OwnerId> owner_of_pool_name(std::string_view name) {
   return OwnerId::from_hex(name.substr(prefix.size(), digits));
 }
 
-SegmentPool::~SegmentPool() {
+SegmentPool::~SegmentPool() { clear(); }
+
+bool SegmentPool::clear() {
+  const std::lock_guard lock(mutex_);
   for (const Pooled& entry : entries_) drop(entry.memory);
+  return !std::exchange(entries_, {}).empty();
 }
 
 bool SegmentPool::claim(const Access& access) {

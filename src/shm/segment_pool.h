@@ -61,6 +61,8 @@ class SegmentPool {
   static std::filesystem::path new_name(const Owner& owner);
   // Memory of at least so many bytes that nobody else has.
   std::optional<SegmentMemory> take(std::uint64_t bytes, const Access& access);
+  // Makes room for others. False where there was nothing.
+  bool clear();
   // Under its name in the pool. What was there for longest gives way.
   void put(SegmentMemory memory, const Access& access);
 

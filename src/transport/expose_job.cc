@@ -12,6 +12,8 @@ namespace {
 
 // What one job on a worker thread reads and hashes: at least a chunk.
 constexpr std::uint32_t piece_bytes = 1024 * 1024;
+// Of one surface. Others have the workers too.
+constexpr std::uint32_t most_running = 2;
 
 }  // namespace
 
@@ -75,19 +77,26 @@ void ExposeJob::on_source_opened(Result<void> opened) {
   }
   if (!opened) return finish(std::move(opened));
   store_ = std::make_shared<core::SurfaceStore>(manifest_, region_);
-  next_piece();
+  next_pieces();
 }
 
-void ExposeJob::next_piece() {
+void ExposeJob::next_pieces() {
   const std::uint32_t chunks = manifest_.chunk_count();
-  if (tagged_ == chunks) return finish((original_ != nullptr ? original_ : region_)->check_unchanged());
-  const std::uint32_t end = std::min(chunks, tagged_ + std::max(1U, piece_bytes / manifest_.chunk_bytes));
-  on_worker([this, first = tagged_, end] { return tag_piece(first, end); },
-            [this, end](Result<void> tagged) {
-              if (!tagged) return finish(std::move(tagged));
-              tagged_ = end;
-              next_piece();
-            });
+  while (tagged_ && running_ < most_running && begun_ < chunks) {
+    const std::uint32_t first = begun_;
+    begun_ = std::min(chunks, begun_ + std::max(1U, piece_bytes / manifest_.chunk_bytes));
+    ++running_;
+    on_worker([this, first, end = begun_] { return tag_piece(first, end); },
+              [this](Result<void> tagged) { on_tagged(std::move(tagged)); });
+  }
+  if (running_ > 0) return;
+  finish(tagged_ ? (original_ != nullptr ? original_ : region_)->check_unchanged() : tagged_);
+}
+
+void ExposeJob::on_tagged(Result<void> tagged) {
+  --running_;
+  if (tagged_) tagged_ = std::move(tagged);
+  next_pieces();
 }
 
 Result<void> ExposeJob::tag_piece(std::uint32_t first_chunk, std::uint32_t end_chunk) {

@@ -24,7 +24,8 @@ class ExposeJob : public std::enable_shared_from_this<ExposeJob> {
  private:
   // On the loop.
   void on_source_opened(Result<void> opened);
-  void next_piece();
+  void next_pieces();
+  void on_tagged(Result<void> tagged);
   void finish(Result<void> result);
   void end(Result<void> result);
   // On a worker.
@@ -49,7 +50,9 @@ class ExposeJob : public std::enable_shared_from_this<ExposeJob> {
   std::shared_ptr<Region> region_;    // a file's from the start, memory once it is allocated
   std::shared_ptr<core::SurfaceStore> store_;
   std::shared_ptr<ExposedSurface> exposed_;  // until somebody takes it
-  std::uint32_t tagged_ = 0;                 // chunks
+  std::uint32_t begun_ = 0;                  // chunks that a worker has or had
+  std::uint32_t running_ = 0;                // pieces that workers have
+  Result<void> tagged_;                      // the first failure of one
   std::shared_ptr<void> closing_;            // until it is finished
 };
 

@@ -13,6 +13,7 @@
 
 #include <rgtp/host.h>
 
+#include "shm/os_faults.h"
 #include "shm/segment_fixture.h"
 #include "support/forked_child.h"
 
@@ -349,6 +350,30 @@ TEST_F(SegmentPoolTest, AForkedChildOfTheExposerUsesNothingOfIt) {
   EXPECT_EQ(clear_host(directory_.path())->segments, 1U);  // of its own
   EXPECT_EQ(pooled(), 1U);
   EXPECT_TRUE(is_used_again(inode));
+}
+
+TEST_F(SegmentPoolTest, GivesWayToWhatNeedsTheRoom) {
+  const bool ran = on_a_thread_with_a_small_disk(directory_.path(), 1024 * 1024, [&] {
+    const Bytes large = pattern(900'000, 4);
+    leave_one();
+    EXPECT_EQ(pooled(), 1U);
+    EXPECT_EQ(read_all(*open(expose_all(large))), large);
+    leave_one();
+    // Of a capacity that is written as it comes, too.
+    Manifest manifest = test::manifest_of(4'000'000, 65'536);
+    manifest.size_pending = true;
+    const Exposed growing(
+        ExposedSegment::create(
+            directory_.path(),
+            {.kind = RegionKind::inline_bytes, .owner = {}, .manifest = manifest, .file = {}},
+            Access::owner(), pool_)
+            .value());
+    for (std::uint64_t chunk = 0; chunk < 14; ++chunk)
+      EXPECT_TRUE(growing.store->region().reserve(chunk * 65'536, 65'536)) << chunk;
+    EXPECT_EQ(pooled(), 0U);
+    expect_error(growing.store->region().reserve(14 * 65'536, 4 * 65'536), Errc::no_space, "are free");
+  });
+  if (!ran) GTEST_SKIP() << "no mount namespace can be made here";
 }
 
 TEST_F(SegmentPoolTest, OnlySoManyKeepADescriptor) {
