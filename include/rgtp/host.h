@@ -57,6 +57,8 @@ struct ClearOptions {
   bool persistent = false;
   std::string name = {};
   std::optional<std::chrono::seconds> older_than = {};
+  // Tells what would be removed, and removes nothing.
+  bool look_only = false;
 };
 
 // Removes what exposers left that are dead: this user's, or everybody's for root. Never what is alive. An

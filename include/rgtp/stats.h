@@ -36,8 +36,8 @@ struct Stats {
   Duration service_delay{};             // that the exposer added to it
   std::uint64_t rate = 0;               // bytes a second, as the congestion controller sees it
   std::uint64_t window_bytes = 0;
-  // Of a surface's memory, mapped by huge pages since its exposer had them made (ShmOptions::huge_pages_after;
-  // proc_pid_smaps(5), ShmemPmdMapped).
+  // Of a surface's memory, mapped by huge pages since its exposer had them made
+  // (ShmOptions::huge_pages_after; proc_pid_smaps(5), ShmemPmdMapped).
   std::uint64_t huge_page_bytes = 0;
   std::uint32_t mtu = 0;  // the longest IP packet that the path is known to carry
   // From pull() on; zero while there is none: to the first data that was of use, and to the first chunk

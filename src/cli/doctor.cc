@@ -36,7 +36,7 @@ std::string first_line(const fs::path& file) {
   return line;
 }
 
-std::optional<std::uint64_t> number_in(const fs::path& file) {
+std::optional<std::uint64_t> number_of_file(const fs::path& file) {
   const std::string line = first_line(file);
   std::uint64_t number = 0;
   const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), number);
@@ -155,7 +155,7 @@ Finding of_leftovers(const HostSettings& settings) {
     return {Grade::good, "nothing is left of exposers that have ended", "", ""};
   return {Grade::costs,
           fmt::format("{} surfaces are left of exposers that have ended", settings.dead_surfaces),
-          fmt::format("they hold up to {} of memory", bytes_text(settings.dead_bytes)), "rgtp gc"};
+          fmt::format("they hold {} of memory", bytes_text(settings.dead_bytes)), "rgtp gc"};
 }
 
 }  // namespace
@@ -168,19 +168,15 @@ HostSettings read_host_settings(const fs::path& directory) {
     settings.memory_bytes =
         static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
   settings.shmem_enabled = chosen_in("/sys/kernel/mm/transparent_hugepage/shmem_enabled");
-  settings.receive_buffer_max = number_in("/proc/sys/net/core/rmem_max");
-  settings.send_buffer_max = number_in("/proc/sys/net/core/wmem_max");
+  settings.receive_buffer_max = number_of_file("/proc/sys/net/core/rmem_max");
+  settings.send_buffer_max = number_of_file("/proc/sys/net/core/wmem_max");
   settings.open_files = limit_of(RLIMIT_NOFILE);
   settings.address_space = limit_of(RLIMIT_AS);
-  settings.mappings = number_in("/proc/sys/vm/max_map_count");
-  if (const auto surfaces = list_host_surfaces(directory))
-    for (const HostSurface& surface : *surfaces) {
-      const auto& details = surface.details;
-      if (!details || details->owner_alive) continue;
-      if (details->persistent && details->state == SurfaceState::finished) continue;
-      ++settings.dead_surfaces;
-      if (!details->source) settings.dead_bytes += details->size;
-    }
+  settings.mappings = number_of_file("/proc/sys/vm/max_map_count");
+  if (const auto left = clear_host(directory, {.look_only = true})) {
+    settings.dead_surfaces = left->segments;
+    settings.dead_bytes = left->bytes;
+  }
   return settings;
 }
 

@@ -130,9 +130,9 @@ ExitCode run_ls_network(const std::string& group, Signals& signals) {
 ExitCode run_gc(const ClearOptions& options) {
   const auto cleared = clear_host("/dev/shm", options);
   if (!cleared) return report(cleared.error());
-  say(fmt::format("removed {} surfaces ({}), {} names and {} lock files of processes that have ended\n",
-                  cleared->segments, human_bytes(static_cast<double>(cleared->bytes)), cleared->names,
-                  cleared->owners));
+  say(fmt::format("{} {} surfaces ({}), {} names and {} lock files of processes that have ended\n",
+                  options.look_only ? "would remove" : "removed", cleared->segments,
+                  human_bytes(static_cast<double>(cleared->bytes)), cleared->names, cleared->owners));
   for (const std::string& problem : cleared->problems) say(fmt::format("rgtp: {}\n", problem));
   return cleared->problems.empty() ? ExitCode::ok : ExitCode::failure;
 }
@@ -176,6 +176,7 @@ void add_host_commands(CLI::App& app, Run& chosen) {
       ->transform(CLI::AsNumberWithUnit(units, CLI::AsNumberWithUnit::UNIT_REQUIRED, "TIME"))
       ->option_text("TIME")
       ->needs("--persistent");
+  gc->add_flag("--dry-run", options->look_only, "tell what would go, and remove nothing");
   gc->footer("This user's; for root everybody's. What is alive is never touched.");
   gc->callback([&chosen, gc, options, age] {
     options->persistent = gc->count("--persistent") > 0;

@@ -10,7 +10,7 @@ namespace rgtp::cli {
 
 namespace {
 
-std::optional<id_t> number_in(const std::string& text) {
+std::optional<id_t> number_named(const std::string& text) {
   id_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   const bool is_number = error == std::errc{} && end == text.data() + text.size();
@@ -20,13 +20,13 @@ std::optional<id_t> number_in(const std::string& text) {
 }  // namespace
 
 std::optional<uid_t> user_called(const std::string& text) {
-  if (const auto number = number_in(text)) return number;
+  if (const auto number = number_named(text)) return number;
   const passwd* const entry = getpwnam(text.c_str());
   return entry != nullptr ? std::optional(entry->pw_uid) : std::nullopt;
 }
 
 std::optional<gid_t> group_called(const std::string& text) {
-  if (const auto number = number_in(text)) return number;
+  if (const auto number = number_named(text)) return number;
   const group* const entry = getgrnam(text.c_str());
   return entry != nullptr ? std::optional(entry->gr_gid) : std::nullopt;
 }

@@ -48,8 +48,10 @@ bool is_member(uid_t user, gid_t group) {
 bool user_may_read(const struct stat& status, uid_t user) {
   if (user == 0) return true;
   if (user == status.st_uid) return (status.st_mode & S_IRUSR) != 0;
-  if (is_member(user, status.st_gid)) return (status.st_mode & S_IRGRP) != 0;
-  return (status.st_mode & S_IROTH) != 0;
+  const bool group_may = (status.st_mode & S_IRGRP) != 0;
+  const bool others_may = (status.st_mode & S_IROTH) != 0;
+  // The host's directory of users is not asked in vain: it may be far away.
+  return group_may == others_may ? group_may : is_member(user, status.st_gid) == group_may;
 }
 
 bool group_may_read(const struct stat& status, gid_t group) {

@@ -86,12 +86,13 @@ Result<void> SourceFile::write(std::uint64_t /*offset*/, std::span<const std::by
 }
 
 Result<void> SourceFile::check_unchanged() const {
+  // Where that could wait for a disk, whoever reads it opens it and looks then.
+  const auto file = opened(ReadMode::cached_only);
+  if (!file) return fail(file.error());
+  if (*file == nullptr) return {};
   struct stat status = {};
-  const auto file = open_files().find(this);
-  const bool seen =
-      file != nullptr ? ::fstat(file->get(), &status) == 0 : ::stat(place_.c_str(), &status) == 0;
-  if (!seen && is_gone(errno)) return changed();
-  if (!seen) return os_failure("look at", path(), errno, "see the system's log");
+  if (::fstat((*file)->get(), &status) != 0)
+    return os_failure("look at", path(), errno, "see the system's log");
   if (stamp_of(status) == stamp_) return {};
   return changed();
 }

@@ -33,8 +33,9 @@ class SourceFile : public Region {
   Result<void> write(std::uint64_t offset, std::span<const std::byte> in) override;
   std::span<const std::byte> mapped() const override { return {}; }
   std::span<std::byte> writable() override { return {}; }
-  // One system call; source_changed where size, mtime or ctime differ. So it is source_changed too where the
-  // file was renamed, replaced or deleted: its bytes can still be read, but not found again by its name.
+  // Never waits for a disk; source_changed where size, mtime or ctime differ. So it is source_changed too
+  // where the file was renamed, replaced or deleted: its bytes can still be read, but not found again by its
+  // name.
   Result<void> check_unchanged() const override;
 
   // Under its absolute name.

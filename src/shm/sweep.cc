@@ -88,10 +88,13 @@ class UserSweep {
 
   // Cheap where nothing is to be done: the lock is taken only then.
   void run(const std::vector<Named>& names) {
-    const auto mine = [this](const Named& named) { return named.user == user_; };
     const bool something = std::any_of(names.begin(), names.end(),
                                        [&](const Named& named) { return mine(named) && is_dead(named); });
     if (!something) return;
+    if (options_.look_only) {
+      const auto directory = UserDirectory::open_of(directory_ / user_directory_name(user_), user_);
+      return sweep(names, directory ? &*directory : nullptr);
+    }
     auto locked = user_ == ::geteuid()
                       ? LockedUserDirectory::open(directory_)
                       : LockedUserDirectory::open_of(directory_ / user_directory_name(user_), user_);
@@ -100,11 +103,17 @@ class UserSweep {
       cleared_.problems.push_back(locked.error().message());
       return;
     }
+    sweep(names, locked ? &locked->directory() : nullptr);
+  }
+
+ private:
+  bool mine(const Named& named) const { return named.user == user_; }
+  void sweep(const std::vector<Named>& names, const UserDirectory* directory) {
     for (const Named& named : names)
       if (mine(named) && (is_segment_name(named.name) || owner_of_pool_name(named.name)) && is_dead(named))
         remove(named, cleared_.segments);
     // Behind the surfaces that they name.
-    if (locked) sweep_names(locked->directory());
+    if (directory != nullptr) sweep_names(*directory);
     // Behind what they own: without its lock file an object is as dead, but nobody could say of whom.
     for (const Named& named : names)
       if (mine(named) && owner_of_broker_name(named.name) && is_dead(named)) remove(named, cleared_.owners);
@@ -112,7 +121,6 @@ class UserSweep {
       if (mine(named) && owner_of_file_name(named.name) && is_dead(named)) remove(named, cleared_.owners);
   }
 
- private:
   bool is_dead(const Named& named) const {
     if (const auto owner = owner_of_file_name(named.name)) return !is_alive(directory_, *owner, named.user);
     if (user_of_directory_name(named.name) == named.user) {
@@ -157,18 +165,19 @@ class UserSweep {
   }
 
   void sweep_names(const UserDirectory& directory) {
-    for (const std::string& name : directory.names())
-      if (is_dead_name(directory, name) && ::unlinkat(directory.descriptor(), name.c_str(), 0) == 0) {
-        core::fault_point("sweep: name removed");
-        ++cleared_.names;
-      }
+    for (const std::string& name : directory.names()) {
+      if (!is_dead_name(directory, name)) continue;
+      if (!options_.look_only && ::unlinkat(directory.descriptor(), name.c_str(), 0) != 0) continue;
+      core::fault_point("sweep: name removed");
+      ++cleared_.names;
+    }
   }
 
   void remove(const Named& named, std::uint32_t& count) {
     struct stat status = {};
     const fs::path file = directory_ / named.name;
     const bool there = ::lstat(file.c_str(), &status) == 0;
-    if (!there || ::unlink(file.c_str()) != 0) return;
+    if (!there || (!options_.look_only && ::unlink(file.c_str()) != 0)) return;
     core::fault_point("sweep: object removed");
     ++count;
     if (&count == &cleared_.segments) cleared_.bytes += static_cast<std::uint64_t>(status.st_blocks) * 512;

@@ -1,10 +1,8 @@
 #include "transport/pull_job.h"
 
-#include <algorithm>
 #include <cassert>
 
 #include "core/heap_region.h"
-#include "shm/local_name.h"
 
 namespace rgtp::transport {
 
@@ -115,66 +113,7 @@ bool PullJob::may_stay_in_thread() const {
   return options_.into.empty() && !options_.on_progress && options_.verify == Verify::copies;
 }
 
-// Routes.
-
-Result<void> PullJob::resolve_local_name() {
-  const auto* local = std::get_if<Locator::Local>(&locator_.where());
-  if (local == nullptr) return {};
-  auto found = shm::find_local_name(local->name);
-  if (!found) return fail(std::move(found).error());
-  locator_ = std::move(*found);
-  return {};
-}
-
-Transport* PullJob::next_candidate() {
-  const auto& transports = core_->transports();
-  while (next_transport_ < transports.size()) {
-    const auto& transport = transports[next_transport_++];
-    if (!options_.route.allows(transport->name())) continue;
-    trying_ = transport->name();
-    if (transport->can_reach(locator_)) return transport.get();
-    const std::lock_guard lock(mutex_);
-    routes_not_taken_.push_back(trying_ + ": it does not reach locators of this kind");
-  }
-  return nullptr;
-}
-
-void PullJob::pull_in_this_thread() {
-  while (Transport* const transport = next_candidate()) {
-    auto store = transport->open(locator_, core_->loop());
-    if (store && *store == nullptr) {
-      if (options_.wait != Wait::loop && follow(*transport)) return;
-      --next_transport_;  // its turn comes on the loop
-      return;
-    }
-    if (store) {
-      auto taken = take_whole(std::move(*store));
-      return finish(std::move(taken));
-    }
-    if (!falls_back(store.error())) return finish(fail(final_error(std::move(store).error())));
-  }
-}
-
-Result<void> PullJob::take_whole(std::shared_ptr<const Store> store) {
-  begin_state();
-  auto extent = begin(store->manifest());
-  if (!extent) return fail(std::move(extent).error());
-  if (options_.prefault) store->region().prefault(extent->range.offset, extent->range.length);
-  if (auto adopted = state_->adopt_whole(std::move(store)); !adopted) return adopted;
-  if (auto fits = state_->check_size(); !fits) return fits;
-  note_first_chunk();
-  return {};
-}
-
-// False where the loop is to do it.
-bool PullJob::follow(Transport& transport) {
-  begin_state();
-  auto follower = transport.follow(locator_, *this, core_->loop());
-  if (!follower || *follower == nullptr) return false;
-  follower_ = std::move(*follower);
-  advance();
-  return true;
-}
+// Waiting in the calling thread.
 
 // Whoever waits in other calls looks at what has become of them.
 void PullJob::stop_following() {
@@ -223,70 +162,6 @@ bool PullJob::wait_in_this_thread(State& driven) {
   if (waited || waited.error().code == Errc::exposer_gone) seen_ = follower->advance();
   if (!waited && follower_ == follower) on_end(std::move(waited).error());
   return true;
-}
-
-void PullJob::pull_on_loop() {
-  while (Transport* const transport = next_candidate()) {
-    begin_state();
-    auto fetch = transport->pull(locator_, *this, core_->loop());
-    if (fetch) {
-      fetch_ = std::move(*fetch);
-      return;
-    }
-    if (!falls_back(fetch.error())) return finish(fail(final_error(std::move(fetch).error())));
-  }
-  finish(fail(final_error({Errc::no_route, "no transport of the route '" + options_.route.to_string() +
-                                               "' reaches this locator"})));
-}
-
-void PullJob::begin_state() {
-  adopted_ = false;
-  state_.emplace(
-      core::PullState::Options{
-          .range = options_.range,
-          .order = options_.order,
-          .max_size = is_windowed() || !options_.into.empty() ? whole : options_.max_size,
-          .window_bytes = is_windowed() ? options_.window_bytes : whole,
-          .verify = options_.verify},
-      counters_);
-}
-
-bool PullJob::falls_back(const Error& error) {
-  const auto& transports = core_->transports();
-  const bool more = std::any_of(
-      transports.begin() + static_cast<std::ptrdiff_t>(next_transport_), transports.end(),
-      [&](const auto& next) { return options_.route.allows(next->name()) && next->can_reach(locator_); });
-  const bool first_chunk_came = state_ && state_->progress().bytes > 0;
-  if (!more || first_chunk_came) return false;
-  const std::lock_guard lock(mutex_);
-  routes_not_taken_.push_back(trying_ + ": " + error.message());
-  return true;
-}
-
-Error PullJob::final_error(Error error) const {
-  const std::lock_guard lock(mutex_);
-  for (const auto& reason : routes_not_taken_) error.text += "; not taken: " + reason;
-  return error;
-}
-
-void PullJob::on_end(Error error) {
-  if (ended_ || committing_) return;
-  // What was published before is copied yet.
-  if (copy_ != nullptr && !copy_->is_idle())
-    return copy_->when_idle([this, error = std::move(error)] { on_end(error); });
-  if (!falls_back(error)) return finish(fail(final_error(std::move(error))));
-  if (!on_loop_) {
-    stop_following();
-    return go_to_loop();
-  }
-  // Not from within the fetch, which is about to go.
-  (void)run([this] {
-    if (ended_) return;
-    fetch_.reset();
-    drop_copy();
-    output_.reset();
-    pull_on_loop();
-  });
 }
 
 // The sink.

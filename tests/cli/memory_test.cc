@@ -182,6 +182,9 @@ TEST_F(MemoryCommand, WhatAKilledExposerLeftIsListedAsDeadNotPulledAndRemovedByG
   exposed.process->wait();
   EXPECT_EQ(shared_names().size(), 3U);  // segment, lock file, directory of names
   EXPECT_THAT(run({"ls"}).output, HasSubstr("dead"));
+  EXPECT_THAT(run({"doctor"}).output, HasSubstr("1 surfaces are left of exposers that have ended"));
+  EXPECT_THAT(run({"gc", "--dry-run"}).errors, HasSubstr("would remove 1 surfaces"));
+  EXPECT_EQ(shared_names().size(), 3U);
   const Ended by_memory = pull(exposed.locator, {"--route", "shm"});
   EXPECT_EQ(by_memory.code, exit_code::exposer_ended);
   EXPECT_EQ(pull("rgtp://local/memory-command-killed").code, exit_code::exposer_ended);

@@ -10,7 +10,9 @@
 #include <thread>
 
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 
 #include <rgtp/rgtp.h>
 
@@ -228,6 +230,58 @@ TEST_F(ShmTransportTest, ASnapshotOfAFileThatIsChangedMeanwhileIsNone) {
   exposed = true;
   writer.join();
   expect_error(surface, Errc::source_changed, "'");
+}
+
+TEST_F(ShmTransportTest, InFourMebibytesOfSharedMemoryWhatDoesNotFitIsAnErrorAndTheRestWorks) {
+  constexpr std::size_t mib = 1024 * 1024;
+  test::ForkedChild child([&](const test::ForkedChild::Parent& parent) {
+    if (::unshare(CLONE_NEWNS) != 0 || ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+        ::mount("tmpfs", directory_.path().c_str(), "tmpfs", 0, "size=4m,mode=700") != 0)
+      return parent.tell("skip");
+    Exposer exposer = open_exposer();
+    Puller puller = open_puller();
+    const auto comes = [&](const Locator& locator, std::span<const std::byte> bytes) {
+      Pull pull = puller.pull(locator);
+      const auto view = pull.complete().get();
+      return view && std::ranges::equal(view->bytes(), bytes);
+    };
+    const Bytes small = pattern(mib);
+    const Bytes large = pattern(5 * mib);
+    const auto surface = exposer.expose(Source::bytes(small)).get().value();
+    EXPECT_TRUE(comes(surface.locator(), small));
+    expect_error(exposer.expose(Source::bytes(large)).get(), Errc::no_space, " are free there");
+    expect_error(exposer.begin({.size = large.size()}), Errc::no_space, "enlarge it");
+    // As much as fits of what grows, and what was published stays.
+    auto writer = exposer.begin({.capacity = 64 * mib, .expose = {.chunk_bytes = 65'536}}).value();
+    Pull growing = puller.pull(writer.locator(), {.order = Order::content});
+    ChunkIndex chunk{0};
+    for (; chunk.value < 64; ++chunk.value) {
+      const auto loan = writer.loan(chunk);
+      if (!loan) {
+        expect_error(loan, Errc::no_space, " are free there");
+        break;
+      }
+      std::copy_n(large.begin() + chunk.value * 65'536, 65'536, loan->begin());
+      EXPECT_TRUE(writer.publish(chunk));
+      const auto view = growing.next().get();
+      EXPECT_TRUE(view && *view && std::ranges::equal((*view)->bytes(), *loan));
+    }
+    EXPECT_GT(chunk.value, 10U);
+    EXPECT_LT(chunk.value, 48U);
+    EXPECT_TRUE(comes(surface.locator(), small));
+    // This memory is not in the directory.
+    const auto decided =
+        exposer.expose(Source::bytes(large), {.access = Access::decide([](const Asker&) { return true; })})
+            .get();
+    EXPECT_TRUE(decided && comes(decided->locator(), large));
+    const auto finished = std::move(writer).finish(chunk.value * 65'536U);
+    EXPECT_TRUE(finished && comes(finished->locator(), std::span(large).first(chunk.value * 65'536U)));
+    parent.tell("done");
+  });
+  const auto said = child.read_line();
+  if (said == "skip") GTEST_SKIP() << "no mount namespace can be made here";
+  EXPECT_EQ(said, "done");
+  EXPECT_EQ(child.wait(), 0);
 }
 
 TEST_F(ShmTransportTest, AnExposersOptionsReachTheObject) {
