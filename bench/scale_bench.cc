@@ -2,11 +2,12 @@
 //
 //     scale_bench [--surfaces N] [--pullers N] [--mib N] [--directory DIRECTORY]
 //
-// Under a limit of 1,024 descriptors: as many small surfaces in one process, and as many files exposed in
-// place, each pulled and verified by another process: the exposer's heap a surface, and what exposing and
-// pulling the first and the last of them took. Then so many pullers, each a process, hold and read one
-// surface at the same time: the memory of all of them together by their proportional set sizes. At last
-// a cached file exposed in place, beside reading and hashing it.
+// A cached file exposed in place, beside reading and hashing it. Generations of a writer, in fresh memory and
+// in memory that is used again. So many pullers, each a process, that hold and read one surface at the same
+// time: the memory of all of them together by their proportional set sizes. And under a limit of 1,024
+// descriptors as many small surfaces in one process, and as many files exposed in place, each pulled and
+// verified by another process: the exposer's heap a surface, and what exposing and pulling the first and the
+// last of them took.
 #include <algorithm>
 #include <chrono>
 #include <csignal>
@@ -231,6 +232,31 @@ void measure_crowd(std::size_t pullers, std::size_t bytes) {
   std::printf("  %-42s %7.2f s\n", "all have read every page after", took);
 }
 
+// What filling a surface's memory takes whose generations follow one another, with publishing it beside.
+void measure_generations() {
+  constexpr std::size_t bytes = 64 << 20;
+  constexpr int rounds = 12;
+  std::printf("generations of 64 MiB by a SurfaceWriter, medians of %d: loaned and filled\n", rounds);
+  for (const std::uint32_t recycled : {0U, 2U}) {
+    auto exposer =
+        rgtp::Exposer::open({.transports = {rgtp::shm_transport({.recycled_segments = recycled})}}).value();
+    std::vector<double> seconds;
+    for (int round = 0; round < rounds; ++round) {
+      auto writer = exposer.begin({.size = bytes}).value();
+      const std::uint32_t chunks = writer.manifest().chunk_count();
+      seconds.push_back(seconds_of([&] {
+        for (rgtp::ChunkIndex chunk{0}; chunk.value < chunks; ++chunk.value)
+          std::ranges::fill(writer.loan(chunk).value(), std::byte{static_cast<unsigned char>(round)});
+      }));
+      for (rgtp::ChunkIndex chunk{0}; chunk.value < chunks; ++chunk.value)
+        if (!writer.publish(chunk)) give_up("publish");
+      (void)std::move(writer).finish().value();
+    }
+    std::printf("  %-42s %7.0f MB/s\n", recycled > 0 ? "memory that is used again" : "fresh memory",
+                bytes / median(seconds) / 1e6);
+  }
+}
+
 void measure_file(const fs::path& file) {
   constexpr std::size_t bytes = 256 << 20;
   constexpr std::size_t chunk_bytes = 64 * 1024;
@@ -273,6 +299,7 @@ int main(int argc, char** argv) {
   std::string place = (options.directory / "scale-bench-XXXXXX").string();
   if (::mkdtemp(place.data()) == nullptr) give_up("mkdtemp");
   measure_file(fs::path(place) / "large");
+  measure_generations();
   measure_crowd(options.pullers, options.mib << 20);
   const rlimit descriptors = {1024, 1024};
   if (::setrlimit(RLIMIT_NOFILE, &descriptors) != 0) give_up("setrlimit");
