@@ -159,6 +159,11 @@ void pull_each(std::size_t surfaces, const char* what, int from, int to) {
   write_all(to, "", 1);
 }
 
+std::size_t heap_bytes() {
+  const auto heap = ::mallinfo2();
+  return heap.uordblks + heap.hblkhd;
+}
+
 void measure_many(const char* what, std::size_t surfaces,
                   const std::function<rgtp::Source(std::size_t number)>& source) {
   std::printf("%zu %s of 4 KiB in one process, at most 1,024 descriptors\n", surfaces, what);
@@ -172,7 +177,7 @@ void measure_many(const char* what, std::size_t surfaces,
   for (std::size_t i = 0; i < surfaces; ++i) {
     const auto from = source(i);
     // Behind what is made once.
-    if (i == 1) before = ::mallinfo2().uordblks;
+    if (i == 1) before = heap_bytes();
     seconds.push_back(seconds_of([&] {
       auto surface = exposer.expose(from).get();
       if (!surface) {
@@ -182,7 +187,7 @@ void measure_many(const char* what, std::size_t surfaces,
       exposed.push_back(std::move(*surface));
     }));
   }
-  const auto heap = ::mallinfo2().uordblks - before.value_or(0);
+  const auto heap = heap_bytes() - before.value_or(0);
   print_first_and_last("exposed: the first ones", seconds);
   std::printf("  %-42s %7.0f bytes\n", "heap a surface",
               static_cast<double>(heap) / static_cast<double>(surfaces - 1));
@@ -190,17 +195,12 @@ void measure_many(const char* what, std::size_t surfaces,
   peer.wait();
 }
 
-// Bytes of the process's that are counted by how many share them, in mappings of segments.
-std::uint64_t shared_bytes_of(pid_t pid) {
-  std::ifstream maps("/proc/" + std::to_string(pid) + "/smaps");
-  std::uint64_t kib = 0;
-  bool is_segment = false;
-  for (std::string line; std::getline(maps, line);) {
-    if (line.find('-') < line.find(' '))
-      is_segment = line.find("/rgtp-") != line.npos || line.find("/#") != line.npos;
-    if (is_segment && line.starts_with("Pss:")) kib += std::strtoull(line.c_str() + 4, nullptr, 10);
-  }
-  return kib * 1024;
+// All that the process has in memory, of what others have too its share.
+std::uint64_t bytes_of(pid_t pid) {
+  std::ifstream sums("/proc/" + std::to_string(pid) + "/smaps_rollup");
+  for (std::string line; std::getline(sums, line);)
+    if (line.starts_with("Pss:")) return std::strtoull(line.c_str() + 4, nullptr, 10) * 1024;
+  give_up("smaps_rollup");
 }
 
 void measure_crowd(std::size_t pullers, std::size_t bytes) {
@@ -212,24 +212,22 @@ void measure_crowd(std::size_t pullers, std::size_t bytes) {
       auto puller = rgtp::Puller::open({.transports = {rgtp::shm_transport()}}).value();
       auto pull = puller.pull(locator);
       const auto view = pull.complete().get().value();
-      std::size_t wrong = 0;
-      for (std::size_t at = 0; at < view.size(); at += 4096) wrong += view.bytes()[at] != std::byte{42};
-      if (wrong > 0) give_up("a puller read something else");
+      if (std::ranges::count(view.bytes(), std::byte{42}) != static_cast<std::ptrdiff_t>(view.size()))
+        give_up("a puller read something else");
       write_all(to, "", 1);
       while (true) ::pause();
     });
   auto exposer = rgtp::Exposer::open({.transports = {rgtp::shm_transport()}}).value();
-  const std::vector<std::byte> content(bytes, std::byte{42});
-  auto surface = exposer.expose(rgtp::Source::bytes(content)).get().value();
+  auto surface = exposer.expose(rgtp::Source::bytes(std::vector(bytes, std::byte{42}))).get().value();
   const double took = seconds_of([&] {
     for (const auto& peer : peers) peer.tell(surface.locator());
     for (const auto& peer : peers) peer.wait();
   });
-  std::uint64_t sum = shared_bytes_of(::getpid());
-  for (const auto& peer : peers) sum += shared_bytes_of(peer.pid());
-  std::printf("  %-42s %7.1f MiB: %.3f x the surface\n", "their and the exposer's memory together",
+  std::uint64_t sum = bytes_of(::getpid());
+  for (const auto& peer : peers) sum += bytes_of(peer.pid());
+  std::printf("  %-42s %7.1f MiB: %.3f x the surface\n", "all memory of theirs and the exposer's",
               static_cast<double>(sum) / 1048576, static_cast<double>(sum) / static_cast<double>(bytes));
-  std::printf("  %-42s %7.2f s\n", "all have read every page after", took);
+  std::printf("  %-42s %7.2f s\n", "all have read every byte after", took);
 }
 
 // What filling a surface's memory takes whose generations follow one another, with publishing it beside.
@@ -279,8 +277,9 @@ void measure_file(const fs::path& file) {
     exposed.push_back(seconds_of([&] { (void)exposer.expose(rgtp::Source::file(file)).get().value(); }));
   }
   const auto rate = [](const std::vector<double>& seconds) { return bytes / median(seconds) / 1e6; };
-  std::printf("  %-42s %7.0f MB/s\n", "read and hashed in chunks of 64 KiB", rate(hashed));
-  std::printf("  %-42s %7.0f MB/s: %.2f x\n", "exposed", rate(exposed), rate(exposed) / rate(hashed));
+  std::printf("  %-42s %7.0f MB/s\n", "read and hashed by one thread", rate(hashed));
+  std::printf("  %-42s %7.0f MB/s: %.2f x\n", "exposed, by two workers", rate(exposed),
+              rate(exposed) / rate(hashed));
   fs::remove(file);
 }
 

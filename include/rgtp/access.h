@@ -26,7 +26,8 @@ class Access {
  public:
   enum class Who { owner, named, everyone, decide };
 
-  // The exposer's user alone, beside root: the default.
+  // The exposer's user alone, beside root: the default. As under each of these but decide(), other programs
+  // of that user may open the memory again and change it or cut it short, as the kernel lets them.
   static Access owner() { return {}; }
   // These users, or the members of these groups, beside the exposer's user, who need not be a member: by a
   // POSIX access control list (acl(5)). A user who becomes a member later is let in then.

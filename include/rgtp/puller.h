@@ -88,8 +88,9 @@ struct PullOptions {
   // much of it is there. For pulls that hold it all.
   std::uint64_t max_size = whole;
   Verify verify = Verify::copies;
-  // Of a surface that is whole in this host's memory every page is mapped before complete() gives the view,
-  // rather than when it is first read: the same time, spent where it can be waited for.
+  // Has pull() itself map every page of a surface that is whole in this host's memory, for which no loop is
+  // needed (see `wait`), rather than have each mapped when it is first read: the same time, and for a file
+  // that is not cached the disk's, spent where it can be waited for.
   bool prefault = false;
   Route route = Route::automatic();
   // Without `into`, `on_progress` and Verify::always, which are the loop's work.

@@ -70,14 +70,15 @@ class RGTP_EXPORT Region {
   // The same for writing; empty for a region that is read-only or not memory.
   virtual std::span<std::byte> writable() = 0;
 
-  // Whether the bytes are still those that the region was made for; source_changed otherwise.
-  [[nodiscard]] virtual Result<void> check_unchanged() const { return {}; }
+  // Whether the bytes are still those that the region was made for; source_changed otherwise. What cannot be
+  // seen under cached_only passes: reading shows it.
+  [[nodiscard]] virtual Result<void> check_unchanged(ReadMode /*mode*/) const { return {}; }
   // The file that the bytes are, where they are one's.
   virtual std::optional<RegionFile> file() const { return std::nullopt; }
 
   // Where the bytes begin in a file that is open, where they are in one: for copying inside the kernel.
   struct InFile {
-    int descriptor = -1;  // the region's
+    int descriptor = -1;  // the region's, for as long as it is held
     std::uint64_t offset = 0;
   };
   virtual std::optional<InFile> in_file() const { return std::nullopt; }

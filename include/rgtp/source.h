@@ -15,9 +15,9 @@ class RGTP_EXPORT Source {
  public:
   // A file, served in place: it must not change while it is exposed. Pulls of one that did end with
   // source_changed. Times show writing, cutting and replacing; a store through somebody's writable mapping
-  // changes none, and is caught by the tags of the chunks that it hit, where they are verified: a view that
-  // is not shows it, and reading a view of a file that is cut short is a signal (SIGBUS). snapshot() has none
-  // of that.
+  // changes none, and is caught by the tags of the chunks that it hit, where they are verified: as corrupted.
+  // A view that was given before shows whatever is done to the file, unless it was verified as a copy, and
+  // reading one of a file that is cut short is a signal (SIGBUS). snapshot() has none of that.
   static Source file(std::filesystem::path path);
   // A file as it is when it is exposed: copied into memory by a worker thread, after which it may change.
   // source_changed where it changes meanwhile.

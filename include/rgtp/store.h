@@ -38,7 +38,7 @@ class RGTP_EXPORT Store {
   // The surface's bytes where they are memory, else empty; only published chunks may be touched.
   std::span<const std::byte> mapped() const { return region().mapped(); }
   // source_changed where the bytes are a file's and the file is not the same any more.
-  [[nodiscard]] Result<void> check_unchanged() const { return region().check_unchanged(); }
+  [[nodiscard]] Result<void> check_unchanged(ReadMode mode) const { return region().check_unchanged(mode); }
 };
 
 }  // namespace rgtp

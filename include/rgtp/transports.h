@@ -68,7 +68,8 @@ struct ShmOptions {
   Duration huge_pages_after = std::chrono::seconds(10);
   // The memory of so many surfaces that were withdrawn, at most 16, is kept for the exposer's next ones of
   // about their size: writing fresh memory takes many times as long. Only memory that nobody has mapped any
-  // more, as the kernel says, and only between surfaces whose access is the owner's alone or the same names.
+  // more, as the kernel says, and only between surfaces whose access is the owner's alone or the same names:
+  // it is not cleared, and a chunk that is loaned holds what another one held until it is filled.
   // A reader that gave a view's bytes to splice(2), vmsplice(2) or a sending that does not copy has to hold
   // the view until that is over. Such surfaces keep a descriptor each, 64 of them at most.
   std::uint32_t recycled_segments = 0;

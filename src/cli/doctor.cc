@@ -151,10 +151,11 @@ Finding of_open_files(std::uint64_t limit) {
 }
 
 Finding of_leftovers(const HostSettings& settings) {
-  if (settings.dead_surfaces == 0)
+  if (settings.dead_surfaces == 0 && settings.dead_names == 0)
     return {Grade::good, "nothing is left of exposers that have ended", "", ""};
   return {Grade::costs,
-          fmt::format("{} surfaces are left of exposers that have ended", settings.dead_surfaces),
+          fmt::format("{} surfaces are left of exposers that have ended, and {} names and lock files",
+                      settings.dead_surfaces, settings.dead_names),
           fmt::format("they hold {} of memory", bytes_text(settings.dead_bytes)), "rgtp gc"};
 }
 
@@ -175,6 +176,7 @@ HostSettings read_host_settings(const fs::path& directory) {
   settings.mappings = number_of_file("/proc/sys/vm/max_map_count");
   if (const auto left = clear_host(directory, {.look_only = true})) {
     settings.dead_surfaces = left->segments;
+    settings.dead_names = left->names + left->owners;
     settings.dead_bytes = left->bytes;
   }
   return settings;

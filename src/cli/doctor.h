@@ -30,6 +30,7 @@ struct HostSettings {
   std::optional<std::uint64_t> address_space = {};       // RLIMIT_AS; nothing where there is no limit
   std::optional<std::uint64_t> mappings = {};            // vm.max_map_count
   std::uint32_t dead_surfaces = 0;                       // of processes that have ended, of this user or all
+  std::uint32_t dead_names = 0;                          // and lock files and sockets
   std::uint64_t dead_bytes = 0;
 };
 HostSettings read_host_settings(const std::filesystem::path& directory = "/dev/shm");

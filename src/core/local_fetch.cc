@@ -110,6 +110,10 @@ bool LocalFetch::copy_chunks() {
       }
       copied += store_->manifest().length_of(chunk);
       if (sink_->on_chunk(chunk) == ChunkVerdict::again) {
+        if (auto unchanged = store_->check_unchanged(ReadMode::cached_only); !unchanged) {
+          end(std::move(unchanged).error());
+          return false;
+        }
         if (++failures_ < max_failures) return true;
         end({Errc::corrupted,
              "a chunk failed verification again and again: its bytes were changed after it "

@@ -161,6 +161,7 @@ Result<void> PullState::verify_adopted(ChunkIndex chunk) {
   const Tag tag = chunk_tag(chunk, std::span(stored).first(length));
   if (std::memcmp(tag.data(), stored.data() + length, tag.size()) == 0) return {};
   observer_.on_event(event::ChunkRejected{chunk});
+  if (auto unchanged = adopted_->check_unchanged(ReadMode::cached_only); !unchanged) return unchanged;
   return fail(Errc::corrupted, "chunk " + std::to_string(chunk.value) +
                                    " is not what was exposed: its memory or its file was changed since");
 }

@@ -49,8 +49,8 @@ class PullState {
   // out_of_range.
   [[nodiscard]] Result<void> on_final_size(std::uint64_t size);
   // Takes over a chunk of the adopted store: unhashed, since the kernel says who could write it, unless the
-  // options say otherwise. False where it is not in the extent, or was there. Errors: corrupted, the
-  // region's.
+  // options say otherwise. False where it is not in the extent, or was there. Errors: corrupted,
+  // source_changed, the region's.
   [[nodiscard]] Result<bool> on_adopted(ChunkIndex chunk);
   // The chunk was copied into the storage and verified there. False as on_adopted().
   bool on_copied(ChunkIndex chunk);

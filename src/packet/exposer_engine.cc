@@ -215,7 +215,7 @@ void ExposerEngine::on_pull(TimePoint arrived, const Peer& peer, std::span<const
     exposed->observer->on_event(event::DatagramDropped{static_cast<std::uint32_t>(datagram.size())});
     return;
   }
-  if (auto unchanged = exposed->store->check_unchanged(); !unchanged)
+  if (auto unchanged = exposed->store->check_unchanged(ReadMode::cached_only); !unchanged)
     return output_.refuse(arrived, peer, Validated::yes,
                           refusal(echo_of(*pull), refusal_for(unchanged.error().code)));
   if (output_.enqueue(Request{.peer = peer,

@@ -26,9 +26,7 @@ constexpr std::string_view remedy = "mount a tmpfs there that this user may writ
 }  // namespace
 
 std::optional<OwnerId> owner_of_broker_name(std::string_view name) {
-  constexpr std::size_t digits = 32;
-  if (!name.starts_with(prefix) || name.size() < prefix.size() + digits) return std::nullopt;
-  return OwnerId::from_hex(name.substr(prefix.size(), digits));
+  return owner_of_object_name(prefix, name);
 }
 
 bool is_answered(const fs::path& socket) {
@@ -39,11 +37,9 @@ bool is_answered(const fs::path& socket) {
 
 Result<std::unique_ptr<Broker>> Broker::open(const fs::path& directory, EventLoop& loop) {
   // Named for its owner, by whose lock a sweep goes: between bind() and listen() nobody would answer.
-  static std::atomic<std::uint64_t> made{0};
   auto owner = Owner::of_this_process(directory);
   if (!owner) return fail(std::move(owner).error());
-  const std::string number = "-" + std::to_string(++made);
-  const fs::path file = directory / (std::string(prefix) + (*owner)->id().to_hex() + number);
+  const fs::path file = directory / new_object_name(prefix, (*owner)->id());
   Descriptor socket = unix_socket();
   if (!socket) return os_failure("make a socket in", directory, errno, "raise the limit (ulimit -n)");
   if (bind_to(socket, file) != 0) return os_failure("make a socket in", directory, errno, remedy);

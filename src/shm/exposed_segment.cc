@@ -33,6 +33,12 @@ constexpr const char* surfaces_memory = "a surface's memory";
 constexpr std::string_view remedy =
     "mount a tmpfs there that this user may write to, or expose by packets alone";
 
+tl::unexpected<Error> not_sealed(std::string_view remedy_for_it) {
+  auto error = os_failure("seal", surfaces_memory, errno, remedy_for_it);
+  error.value().code = Errc::io_error;  // whatever is missing, it is not the segment
+  return error;
+}
+
 }  // namespace
 
 ExposedSegment::ExposedSegment(std::shared_ptr<Owner> owner, SegmentHeader header)
@@ -43,9 +49,9 @@ ExposedSegment::ExposedSegment(std::shared_ptr<Owner> owner, SegmentHeader heade
 ExposedSegment::~ExposedSegment() {
   assert(!linked_);
   if (reuse_ == nullptr) return;
-  reuse_->pool->release();
+  if (reuse_->is_for_pool) reuse_->pool->release();
   if (!is_in_pool() || !owner_->is_of_this_process()) return;
-  if (magic() != 0) close_to_others();  // it did not come to its name
+  if (has_magic_) close_to_others();  // it did not come to its name
   if (!is_in_pool()) return;
   SegmentMemory memory{std::move(object_), {}, owner_, std::move(reuse_->file)};
   memory.mapping.swap(mapping_);
@@ -61,9 +67,11 @@ Result<std::shared_ptr<ExposedSegment>> ExposedSegment::create(const fs::path& d
   if (!owner) return fail(std::move(owner).error());
   std::shared_ptr<ExposedSegment> segment(new ExposedSegment(std::move(*owner), std::move(header)));
   std::optional<SegmentMemory> memory;
-  if (pool != nullptr && pool->claim(access)) {
-    segment->reuse_ = std::make_unique<Reuse>(Reuse{pool, access});
-    memory = pool->take(segment->layout_.object_bytes, access);
+  if (pool != nullptr) {
+    const SegmentHeader& made = segment->header_;
+    const bool is_for_pool = made.kind == RegionKind::inline_bytes && !made.persistent && pool->claim(access);
+    segment->reuse_ = std::make_unique<Reuse>(Reuse{pool, access, is_for_pool});
+    if (is_for_pool) memory = pool->take(segment->layout_.object_bytes, access);
   }
   auto opened = memory ? segment->use_again(std::move(*memory)) : segment->open_object(access);
   if (!opened) return fail(std::move(opened).error());
@@ -84,8 +92,8 @@ Result<void> ExposedSegment::open_object(const Access& access) {
     return brokered_ || header_.manifest.size_pending || ::fstatvfs(object_.get(), &space) != 0 ||
            space.f_blocks == 0 || layout_.object_bytes <= std::uint64_t{space.f_bfree} * space.f_frsize;
   };
-  while (!fits())
-    if (!make_room()) return no_space();
+  for (auto seen = rooms_made(); !fits(); seen = rooms_made())
+    if (!make_room(seen)) return no_space();
   if (::ftruncate(object_.get(), static_cast<off_t>(layout_.object_bytes)) != 0)
     return errno == EFBIG ? Result<void>(no_space())
                           : Result<void>(os_failure("make a segment in", directory(), errno, remedy));
@@ -159,12 +167,13 @@ Result<void> ExposedSegment::populate(std::uint64_t offset, std::uint64_t length
   const std::uint64_t end = offset + length;
   for (std::uint64_t at = offset / page_bytes * page_bytes; at < end;) {
     const std::uint64_t step = std::min(populate_step, end - at);
+    const std::uint64_t seen = rooms_made();
     if (::madvise(bytes_of(mapping_).data() + at, step, populate_write) == 0) {
       at += step;
       continue;
     }
     if (errno == EFAULT || errno == ENOMEM || errno == ENOSPC) {
-      if (make_room()) continue;
+      if (make_room(seen)) continue;
       return no_space();
     }
     if (errno != EINVAL) return os_failure("take memory for a segment in", directory(), errno, remedy);
@@ -192,7 +201,9 @@ std::uint64_t ExposedSegment::huge_page_bytes_mapped() { return shm::huge_page_b
 // Where the kernel cannot take a part's pages through the mapping: the first time, everything.
 Result<void> ExposedSegment::take_all() {
   if (all_taken_) return {};
+  const std::uint64_t seen = rooms_made();
   const int error = ::posix_fallocate(object_.get(), 0, static_cast<off_t>(layout_.object_bytes));
+  if (error == ENOSPC && make_room(seen)) return take_all();
   if (error == ENOSPC) return no_space();
   if (error != 0) return os_failure("take memory for a segment in", directory(), error, remedy);
   all_taken_ = true;
@@ -200,7 +211,9 @@ Result<void> ExposedSegment::take_all() {
 }
 
 // What waits to be used again is of less use than what is needed.
-bool ExposedSegment::make_room() { return reuse_ != nullptr && reuse_->pool->clear(); }
+bool ExposedSegment::make_room(std::uint64_t seen) { return reuse_ != nullptr && reuse_->pool->clear(seen); }
+
+std::uint64_t ExposedSegment::rooms_made() const { return reuse_ != nullptr ? reuse_->pool->clearings() : 0; }
 
 tl::unexpected<Error> ExposedSegment::no_space() const {
   if (brokered_)
@@ -223,7 +236,7 @@ Result<void> ExposedSegment::link() {
   if (is_in_pool())
     if (auto given = give_access(object_, directory(), reuse_->access); !given) return given;
   if (auto named = give_name(proc_name(object_.get()), AT_SYMLINK_FOLLOW); !named) return named;
-  if (reuse_ == nullptr) object_.reset();
+  if (reuse_ == nullptr || !reuse_->is_for_pool) object_.reset();
   return {};
 }
 
@@ -236,6 +249,7 @@ Result<void> ExposedSegment::give_name(const std::string& target, int flags) {
   assert(!linked_ && object_);
   const auto lock = writing();
   magic().store(segment_magic, std::memory_order_release);
+  has_magic_ = true;
   fault_point("segment: magic written");
   is_known_ = true;
   const int failed =
@@ -244,6 +258,10 @@ Result<void> ExposedSegment::give_name(const std::string& target, int flags) {
   if (failed != 0) {
     if (errno == EEXIST)
       return fail(Errc::already_exposed, "a surface of this id is being exposed on this host already");
+    if (errno == ENOENT && is_in_pool())
+      return fail(Errc::io_error,
+                  "a segment's memory was removed while it was filled, by a clean-up or at a logout: expose "
+                  "it again");
     return os_failure("name a segment in", directory(), errno, remedy);
   }
   fault_point("segment: named");
@@ -273,15 +291,20 @@ Result<Descriptor> ExposedSegment::hand_over(uid_t user) {
 
 void ExposedSegment::withdraw() {
   if (!linked_.exchange(false) || !owner_->is_of_this_process()) return;
-  struct stat status = {};
-  const bool cut_short = !brokered_ && ::stat(file().c_str(), &status) == 0 &&
-                         static_cast<std::uint64_t>(status.st_size) < layout_.object_bytes;
-  const bool pooled = !cut_short && reuse_ != nullptr && move_to_pool();
+  const bool cut_short = is_cut_short();
+  const bool pooled = !cut_short && reuse_ != nullptr && reuse_->is_for_pool && move_to_pool();
   if (!pooled) ::unlink(file().c_str());
-  fault_point("withdraw: unlinked");
-  if (cut_short) return;  // by somebody of this user's: writing to it would be a signal
+  fault_point("withdraw: without its name");
+  if (cut_short) return;
   on_state(SurfaceState::withdrawn);
   if (pooled) close_to_others();
+}
+
+// By somebody of this user's: its bytes are not to be touched.
+bool ExposedSegment::is_cut_short() const {
+  struct stat status = {};
+  const int failed = object_ ? ::fstat(object_.get(), &status) : ::stat(file().c_str(), &status);
+  return !brokered_ && failed == 0 && static_cast<std::uint64_t>(status.st_size) < layout_.object_bytes;
 }
 
 bool ExposedSegment::move_to_pool() {
@@ -293,13 +316,14 @@ bool ExposedSegment::move_to_pool() {
 
 // What keeps its access is no memory for others.
 void ExposedSegment::close_to_others() {
-  if (!take_access(object_, directory())) {
+  if (is_cut_short() || !take_access(object_, directory())) {
     ::unlink(reuse_->file.c_str());
     reuse_->file.clear();
     return;
   }
   fault_point("withdraw: access taken");
   magic().store(0, std::memory_order_release);
+  has_magic_ = false;
   fault_point("withdraw: no segment any more");
 }
 
@@ -360,13 +384,12 @@ Result<void> ExposedSegment::seal_if_done() {
   void* const place = mapping_.get_address();
   const std::size_t length = mapping_.get_size();
   if (!reader || ::mmap(place, length, PROT_READ, MAP_SHARED | MAP_FIXED, reader.get(), 0) != place)
-    return os_failure("seal", surfaces_memory, errno, "see that /proc is mounted");
+    return not_sealed("see that /proc is mounted");
   sealed_ = true;
   (void)::madvise(place, length, MADV_DONTDUMP);
   (void)::madvise(place, length, MADV_DONTFORK);
   if (::fcntl(object_.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SEAL) == 0) return {};
-  return os_failure("seal", surfaces_memory, errno,
-                    "another process of this user may be writing to it: end that one");
+  return not_sealed("another process of this user may be writing to it: end that one");
 }
 
 Result<ReadStatus> SegmentRegion::read(std::uint64_t offset, std::span<std::byte> out,

@@ -31,7 +31,7 @@ class ExposedSegment {
   // Access is set before anything else. Pages are taken as they are reserved. The header's owner is filled
   // in. With a pool its memory comes from there where it can, and goes there once the surface is withdrawn
   // and this object is gone. Errors: no_space (says how much is needed and how much is free), denied,
-  // not_found (no such directory or group), invalid_argument, io_error.
+  // not_found (no such directory), invalid_argument (no such user or group), io_error.
   [[nodiscard]] static Result<std::shared_ptr<ExposedSegment>> create(
       const std::filesystem::path& directory, SegmentHeader header, const Access& access,
       const std::shared_ptr<SegmentPool>& pool = nullptr);
@@ -73,6 +73,7 @@ class ExposedSegment {
   ExposedSegment(std::shared_ptr<Owner> owner, SegmentHeader header);
   Result<void> open_object(const Access& access);
   Result<void> use_again(SegmentMemory memory);
+  bool is_cut_short() const;
   bool move_to_pool();
   void close_to_others();
   Result<void> give_name(const std::string& target, int flags);
@@ -83,7 +84,8 @@ class ExposedSegment {
   Result<void> write_header();
   Result<void> populate(std::uint64_t offset, std::uint64_t length);
   Result<void> take_all();
-  bool make_room();
+  std::uint64_t rooms_made() const;
+  bool make_room(std::uint64_t seen);
   tl::unexpected<Error> no_space() const;
   LivePart& live();
   void tell();
@@ -91,10 +93,11 @@ class ExposedSegment {
   std::filesystem::path directory() const { return owner_->directory(); }
   std::filesystem::path file() const;  // its name
 
-  // Of one whose memory is another surface's afterwards.
+  // Of one that has a pool.
   struct Reuse {
     std::shared_ptr<SegmentPool> pool;
     Access access;
+    bool is_for_pool = false;         // its memory is another surface's afterwards
     std::filesystem::path file = {};  // the object's name in the pool, while it has one
   };
   bool is_in_pool() const { return reuse_ != nullptr && !reuse_->file.empty(); }
@@ -106,7 +109,8 @@ class ExposedSegment {
   std::unique_ptr<Reuse> reuse_;
   Descriptor object_;  // until it has its name, but one's that is brokered or for a pool for good
   boost::interprocess::mapped_region mapping_;
-  bool all_taken_ = false;
+  std::atomic<bool> all_taken_ = false;
+  bool has_magic_ = false;
   std::atomic<bool> linked_ = false;
   std::atomic<bool> is_known_ = false;  // it had a name
   bool brokered_ = false;

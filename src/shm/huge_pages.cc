@@ -53,7 +53,7 @@ void HugePages::next(const std::shared_ptr<Job>& job) {
   job->loop.offload([job, made, offset,
                      length = job->done - offset] { *made = job->segment->make_huge_pages(offset, length); },
                     [job, made] {
-                      if (*made) next(job);  // or the kernel does not do it
+                      *made ? next(job) : tell(job);  // the kernel makes no more
                     });
 }
 

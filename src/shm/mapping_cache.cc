@@ -49,7 +49,7 @@ void MappingCache::keep(const std::shared_ptr<OpenedSegment>& segment) {
 }
 
 bool MappingCache::is_good(const OpenedSegment& segment) {
-  return segment.is_whole() && segment.state() == SurfaceState::finished && segment.check_offered();
+  return segment.is_whole() && segment.check_offered();
 }
 
 void MappingCache::look() {

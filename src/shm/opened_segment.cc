@@ -26,6 +26,14 @@ constexpr const char* no_segment = "what stands under the segment's name is no s
 
 tl::unexpected<Error> not_taken(Errc code, std::string text) { return fail(code, std::move(text)); }
 
+// Whether the object is what stands under that name.
+bool is_named(const Descriptor& object, const fs::path& file) {
+  struct stat opened = {};
+  struct stat named = {};
+  return ::fstat(object.get(), &opened) == 0 && ::lstat(file.c_str(), &named) == 0 &&
+         opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+}
+
 // Of a copy of the live part.
 Result<LiveWords> live_words_in(std::span<const std::byte> copy) {
   if (copy.size() < sizeof(LivePart))
@@ -70,7 +78,7 @@ class MappedBytes : public Region {
   }
   std::span<const std::byte> mapped() const override { return bytes_; }
   std::span<std::byte> writable() override { return {}; }
-  Result<void> check_unchanged() const override {
+  Result<void> check_unchanged(ReadMode /*mode*/) const override {
     struct stat status = {};
     if (!stamp_ || (file_ && ::fstat(file_.get(), &status) == 0 && stamp_of(status) == *stamp_)) return {};
     return fail(Errc::source_changed, quoted(path_) + " was changed since it was exposed: expose it again");
@@ -191,8 +199,12 @@ Result<std::shared_ptr<OpenedSegment>> OpenedSegment::open(const fs::path& direc
     return refused({Errc::denied, "it belongs to user " + std::to_string(object->user) +
                                       ", who is not trusted here: name that user as trusted to map it"});
   if (object->is_brokered) return std::shared_ptr<OpenedSegment>();
+  // Its exposer may have taken it for another surface since it was opened.
+  const bool is_this_surface = object->header && object->header->manifest.id == id;
+  if (!is_this_surface && !is_named(object->descriptor, directory / segment_name(id)))
+    return not_taken(Errc::withdrawn, just_withdrawn);
   if (!object->header) return refused(std::move(object->header).error());
-  if (object->header->manifest.id != id)
+  if (!is_this_surface)
     return refused({Errc::malformed_data, "what stands under this surface's name is another surface's"});
   return open(std::move(*object), directory);
 }
@@ -219,7 +231,9 @@ Result<std::shared_ptr<OpenedSegment>> OpenedSegment::open(SegmentObject object,
   const auto live = std::move(object.live);
   std::shared_ptr<OpenedSegment> segment(new OpenedSegment(std::move(object), std::move(*owner_file)));
   if (auto offered = segment->check_offered(live); !offered) return fail(std::move(offered).error());
-  segment->was_finished_ = live->state == SurfaceState::finished;
+  const Manifest& manifest = segment->manifest();
+  segment->was_finished_ = live->state == SurfaceState::finished &&
+                           live->published == Manifest::chunks_in(live->final_size, manifest.chunk_bytes);
   if (auto mapped = segment->map(); !mapped) return fail(std::move(mapped).error());
   return segment;
 }

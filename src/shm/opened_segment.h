@@ -105,7 +105,7 @@ class OpenedSegment : public Store {
   [[nodiscard]] Result<Look> look() const;
   // Whether the segment is offered: not withdrawn, aborted or left by a dead process.
   [[nodiscard]] Result<void> check_offered() const;
-  // What state() would have said when it was opened, and touches a page of a fresh mapping for.
+  // With every chunk counted, when it was opened. state() would touch a page of a fresh mapping.
   bool was_finished() const { return was_finished_; }
   // Nothing of the surface is read any more but what is mapped.
   void close_descriptors();

@@ -162,7 +162,8 @@ std::uint64_t huge_page_bytes_mapped(std::span<const std::byte> memory) {
     const std::uintptr_t from = std::strtoull(line.c_str(), &rest, 16);
     if (*rest == '-') {
       const std::uintptr_t to = std::strtoull(rest + 1, nullptr, 16);
-      is_ours = from < begin + memory.size() && begin < to;
+      if (from >= begin + memory.size()) break;  // they are in order
+      is_ours = begin < to;
     } else if (is_ours && line.starts_with(field)) {
       kib += std::strtoull(line.c_str() + field.size(), nullptr, 10);
     }

@@ -111,6 +111,7 @@ struct OutputFile::State {
   Result<void> open_file();
   Result<void> take_space(Space space);
   std::optional<struct statvfs> free_space() const;
+  Result<void> check_writable() const;
   // For a write that failed.
   tl::unexpected<Error> not_written(int error) const;
   tl::unexpected<Error> no_space(int error, const std::string& attempt = "reserve space for") const;
@@ -194,6 +195,11 @@ tl::unexpected<Error> OutputFile::State::no_space(int error, const std::string& 
                   " are free there: make room or choose a directory on another file system");
 }
 
+Result<void> OutputFile::State::check_writable() const {
+  if (stage == Stage::writing) return {};
+  return fail(Errc::invalid_argument, quoted(path) + " is complete: write another file");
+}
+
 tl::unexpected<Error> OutputFile::State::not_written(int error) const {
   if (code_of(error) == Errc::no_space) return no_space(error, "write");
   return os_failure("write", path, error, another_directory);
@@ -254,8 +260,7 @@ Result<ReadStatus> OutputFile::read(std::uint64_t offset, std::span<std::byte> o
 
 Result<void> OutputFile::write(std::uint64_t offset, std::span<const std::byte> in) {
   assert(offset <= size() && in.size() <= size() - offset);
-  if (state_->stage != State::Stage::writing)
-    return fail(Errc::invalid_argument, quoted(state_->path) + " is complete: write another file");
+  if (auto writable = state_->check_writable(); !writable) return writable;
   const int error = write_fully(state_->file.get(), offset, in);
   if (error != 0) return state_->not_written(error);
   return {};
@@ -264,6 +269,8 @@ Result<void> OutputFile::write(std::uint64_t offset, std::span<const std::byte> 
 Result<void> OutputFile::copy(const Region& from, std::uint64_t from_offset, std::uint64_t offset,
                               std::uint64_t length) {
   assert(from_offset <= from.size() && length <= from.size() - from_offset);
+  assert(offset <= size() && length <= size() - offset);
+  if (auto writable = state_->check_writable(); !writable) return writable;
   const auto source = from.in_file();
   while (length > 0 && source && state_->copies_inside) {
     auto in = static_cast<off_t>(source->offset + from_offset);

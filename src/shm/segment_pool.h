@@ -61,8 +61,10 @@ class SegmentPool {
   static std::filesystem::path new_name(const Owner& owner);
   // Memory of at least so many bytes that nobody else has.
   std::optional<SegmentMemory> take(std::uint64_t bytes, const Access& access);
-  // Makes room for others. False where there was nothing.
-  bool clear();
+  // Makes room for others. False where there was nothing, nor has been since `seen` was what clearings()
+  // said: another thread may have made room just now.
+  bool clear(std::uint64_t seen);
+  std::uint64_t clearings() const { return clearings_; }
   // Under its name in the pool. What was there for longest gives way.
   void put(SegmentMemory memory, const Access& access);
 
@@ -71,10 +73,13 @@ class SegmentPool {
     SegmentMemory memory;
     Access access;
   };
+  bool is_free(const SegmentMemory& memory);
   static void drop(const SegmentMemory& memory);
 
   const std::uint32_t pooled_;
   std::atomic<std::uint32_t> claimed_ = 0;
+  std::atomic<std::uint64_t> clearings_ = 0;
+  std::atomic<bool> is_of_use_ = true;  // the kernel tells who has memory open
   std::mutex mutex_;
   std::list<Pooled> entries_;  // the latest first
 };

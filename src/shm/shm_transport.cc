@@ -72,7 +72,9 @@ class ShmFetch : public Fetch {
   }
 
   Result<void> start() {
-    seen_ = segment_->live().counter.load(std::memory_order_acquire);
+    const auto live = segment_->live_words();
+    if (!live) return fail(live.error());
+    seen_ = live->counter;
     fetch_->start();
     if (!fetch_->is_waiting()) return {};
     auto ticket =
@@ -150,7 +152,7 @@ class ShmTransport : public Transport {
                                            .owner = {},
                                            .manifest = manifest,
                                            .file = {}},
-                                          offer.access, offer.persistent ? nullptr : pool_);
+                                          offer.access, pool_);
     if (!segment) return fail(std::move(segment).error());
     return std::make_shared<SegmentRegion>(std::move(*segment));
   }
@@ -234,7 +236,7 @@ class ShmTransport : public Transport {
                                            .owner = {},
                                            .manifest = store.manifest(),
                                            .file = std::move(*file)},
-                                          offer.access);
+                                          offer.access, pool_);
     if (!segment) return segment;
     if (auto copied = copy_index(store, **segment); !copied) return fail(std::move(copied).error());
     return segment;

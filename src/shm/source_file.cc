@@ -85,9 +85,8 @@ Result<void> SourceFile::write(std::uint64_t /*offset*/, std::span<const std::by
               quoted(path()) + " is exposed and cannot be written: write another file");
 }
 
-Result<void> SourceFile::check_unchanged() const {
-  // Where that could wait for a disk, whoever reads it opens it and looks then.
-  const auto file = opened(ReadMode::cached_only);
+Result<void> SourceFile::check_unchanged(ReadMode mode) const {
+  const auto file = opened(mode);
   if (!file) return fail(file.error());
   if (*file == nullptr) return {};
   struct stat status = {};

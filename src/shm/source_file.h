@@ -24,7 +24,7 @@ class SourceFile : public Region {
   [[nodiscard]] static Result<std::shared_ptr<SourceFile>> open(const std::filesystem::path& path);
   ~SourceFile() override;
 
-  // preadv2; under cached_only with RWF_NOWAIT, so that would_block means the page cache lacks some of it.
+  // preadv2; under cached_only with RWF_NOWAIT, so that would_block means the page cache lacks some of it,
   // or that the file is to be opened again. File systems that do not know RWF_NOWAIT are read plainly.
   // source_changed where the file ends before `out` is full, or was changed while it was closed. After
   // would_block or an error `out` holds anything.
@@ -33,10 +33,10 @@ class SourceFile : public Region {
   Result<void> write(std::uint64_t offset, std::span<const std::byte> in) override;
   std::span<const std::byte> mapped() const override { return {}; }
   std::span<std::byte> writable() override { return {}; }
-  // Never waits for a disk; source_changed where size, mtime or ctime differ. So it is source_changed too
+  // source_changed where size, mtime or ctime differ. So it is source_changed too
   // where the file was renamed, replaced or deleted: its bytes can still be read, but not found again by its
   // name.
-  Result<void> check_unchanged() const override;
+  Result<void> check_unchanged(ReadMode mode) const override;
 
   // Under its absolute name.
   std::optional<RegionFile> file() const override;

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <ctime>
 #include <map>
+#include <set>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -44,6 +45,13 @@ Result<std::vector<Named>> names_in(const fs::path& directory) {
   if (error) return os_failure("list", directory, error.value(), "name a directory that this user may read");
   std::sort(names.begin(), names.end(), [](const Named& a, const Named& b) { return a.name < b.name; });
   return names;
+}
+
+// Of what an exposer's process has beside its segments, by the name alone.
+std::optional<OwnerId> owner_of_name(std::string_view name) {
+  for (const auto owner_of : {owner_of_file_name, owner_of_broker_name, owner_of_pool_name})
+    if (const auto owner = owner_of(name)) return owner;
+  return std::nullopt;
 }
 
 HostSurface look_at(const fs::path& directory, const Named& named) {
@@ -122,13 +130,11 @@ class UserSweep {
   }
 
   bool is_dead(const Named& named) const {
-    if (const auto owner = owner_of_file_name(named.name)) return !is_alive(directory_, *owner, named.user);
     if (user_of_directory_name(named.name) == named.user) {
       const auto directory = UserDirectory::open_of(directory_ / named.name, named.user);
       return directory && has_dead_name(*directory);
     }
-    if (const auto owner = owner_of_broker_name(named.name)) return !is_alive(directory_, *owner, named.user);
-    if (const auto owner = owner_of_pool_name(named.name)) return !is_alive(directory_, *owner, named.user);
+    if (const auto owner = owner_of_name(named.name)) return !is_alive(directory_, *owner, named.user);
     if (!is_segment_name(named.name)) return false;
     // Of any layout: whose it is always stands in the same place. What is no segment is not touched.
     const auto object = SegmentObject::open(directory_ / named.name);
@@ -144,7 +150,11 @@ class UserSweep {
   }
   bool is_dead_name(const UserDirectory& directory, const std::string& name) const {
     const auto file = read_local_name(directory, name);
-    return file && shm::is_dead(directory_, *file, user_);
+    if (!file) return false;
+    // Where it is only looked, the surface that it names is there still.
+    const auto id = file->locator.id();
+    const bool is_of_removed = id && removed_.contains(segment_name(*id));
+    return is_of_removed || shm::is_dead(directory_, *file, user_);
   }
   bool has_dead_name(const UserDirectory& directory) const {
     const auto names = directory.names();
@@ -180,6 +190,7 @@ class UserSweep {
     if (!there || (!options_.look_only && ::unlink(file.c_str()) != 0)) return;
     core::fault_point("sweep: object removed");
     ++count;
+    removed_.insert(named.name);
     if (&count == &cleared_.segments) cleared_.bytes += static_cast<std::uint64_t>(status.st_blocks) * 512;
   }
 
@@ -187,6 +198,7 @@ class UserSweep {
   const uid_t user_;
   const ClearOptions& options_;
   Cleared& cleared_;
+  std::set<std::string> removed_;
 };
 
 }  // namespace

@@ -90,7 +90,10 @@ void ExposeJob::next_pieces() {
               [this](Result<void> tagged) { on_tagged(std::move(tagged)); });
   }
   if (running_ > 0) return;
-  finish(tagged_ ? (original_ != nullptr ? original_ : region_)->check_unchanged() : tagged_);
+  if (!tagged_) return finish(tagged_);
+  on_worker(
+      [this] { return (original_ != nullptr ? original_ : region_)->check_unchanged(ReadMode::may_block); },
+      [this](Result<void> unchanged) { finish(std::move(unchanged)); });
 }
 
 void ExposeJob::on_tagged(Result<void> tagged) {

@@ -56,7 +56,7 @@ struct FileCopy::Piece {
     if (read) read = source->read(chunk, extent.manifest.length_of(chunk), tag, ReadMode::may_block);
     if (!read) return fail(std::move(read).error());
     if (core::chunk_tag(chunk, buffer) != tag) {
-      if (auto unchanged = source->region().check_unchanged(); !unchanged)
+      if (auto unchanged = source->region().check_unchanged(ReadMode::may_block); !unchanged)
         return fail(std::move(unchanged).error());
       return false;
     }
@@ -78,6 +78,10 @@ void FileCopy::start(const core::PullExtent& extent, std::shared_ptr<shm::Output
   next();
 }
 
+void FileCopy::trim(const ChunkRange& chunks) {
+  if (extent_) extent_->chunks = chunks;
+}
+
 void FileCopy::add(ChunkIndex chunk) {
   queue_.push_back(chunk);
   next();
@@ -86,13 +90,13 @@ void FileCopy::add(ChunkIndex chunk) {
 void FileCopy::when_idle(std::function<void()> then) { when_idle_ = std::move(then); }
 
 void FileCopy::cancel() {
-  on_copied_ = nullptr;
+  is_cancelled_ = true;  // it may be inside of one of these calls
   when_idle_ = nullptr;
   queue_.clear();
 }
 
 void FileCopy::next() {
-  while (output_ != nullptr && on_copied_ && running_ < most_running && !queue_.empty()) {
+  while (output_ != nullptr && !is_cancelled_ && running_ < most_running && !queue_.empty()) {
     const auto piece = std::make_shared<Piece>(Piece{source_, output_, *extent_, {}});
     for (std::uint32_t bytes = 0; bytes < piece_bytes && !queue_.empty(); queue_.pop_front()) {
       if (!extent_->chunks.contains(queue_.front())) continue;
@@ -107,19 +111,22 @@ void FileCopy::next() {
 
 void FileCopy::on_done(const Piece& piece) {
   --running_;
-  for (std::size_t i = 0; i < piece.verified.size() && on_copied_; ++i) {
+  for (std::size_t i = 0; i < piece.verified.size() && !is_cancelled_; ++i) {
+    const ChunkIndex chunk = piece.chunks[i];
     if (piece.verified[i]) {
-      on_copied_(piece.chunks[i], {});
-    } else if (++failures_ < max_failures) {
-      queue_.push_back(piece.chunks[i]);
-    } else {
-      on_copied_(
-          piece.chunks[i],
-          fail(Errc::corrupted,
-               "a chunk failed verification again and again: its bytes were changed after it was exposed"));
+      on_copied_(chunk, ChunkVerdict::good);
+      continue;
     }
+    on_copied_(chunk, ChunkVerdict::again);
+    if (++failures_ < max_failures)
+      queue_.push_back(chunk);
+    else
+      on_copied_(chunk,
+                 fail(Errc::corrupted,
+                      "a chunk failed verification again and again: its bytes were changed after it was "
+                      "exposed"));
   }
-  if (!piece.failed && on_copied_) on_copied_(piece.chunks.back(), piece.failed);
+  if (!piece.failed && !is_cancelled_) on_copied_(piece.chunks.back(), fail(piece.failed.error()));
   next();
 }
 

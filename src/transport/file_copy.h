@@ -14,14 +14,16 @@ namespace rgtp::transport {
 // Loop's thread.
 class FileCopy : public std::enable_shared_from_this<FileCopy> {
  public:
-  // A chunk that is wanted is in the file and verified, or why nothing more will be: source_changed,
-  // corrupted (again and again), and what the file's own are.
-  using OnCopied = std::function<void(ChunkIndex chunk, Result<void> copied)>;
+  // A chunk that is wanted is in the file and verified, or failed that and will be copied again, or why
+  // nothing more will come: the source's source_changed or corrupted (again and again), or the file's errors.
+  using OnCopied = std::function<void(ChunkIndex chunk, Result<ChunkVerdict> copied)>;
 
   FileCopy(std::shared_ptr<const Store> source, EventLoop& loop, OnCopied on_copied);
 
   // The file is there: what is added, and was, is copied from now on. It holds the extent's range.
   void start(const core::PullExtent& extent, std::shared_ptr<shm::OutputFile> output);
+  // A surface that grew has no more than these.
+  void trim(const ChunkRange& chunks);
   // The chunk is published.
   void add(ChunkIndex chunk);
   // Calls it once, as soon as all that was added is copied.
@@ -37,7 +39,8 @@ class FileCopy : public std::enable_shared_from_this<FileCopy> {
 
   const std::shared_ptr<const Store> source_;
   EventLoop& loop_;
-  OnCopied on_copied_;
+  const OnCopied on_copied_;
+  bool is_cancelled_ = false;
   std::optional<core::PullExtent> extent_;
   std::shared_ptr<shm::OutputFile> output_;
   std::deque<ChunkIndex> queue_;

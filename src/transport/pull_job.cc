@@ -185,6 +185,7 @@ Result<void> PullJob::on_manifest(const Manifest& manifest) {
 Result<void> PullJob::on_final_size(std::uint64_t size) {
   if (ended_) return {};
   auto cut = state_->on_final_size(size);
+  if (cut && copy_ != nullptr) copy_->trim(state_->extent()->chunks);
   if (cut)
     after_chunk();
   else
@@ -242,7 +243,7 @@ bool PullJob::copy_from(std::shared_ptr<const Store> store) {
   if (ended_ || options_.into.empty()) return false;
   copy_ = std::make_shared<FileCopy>(
       std::move(store), core_->loop(),
-      [this](ChunkIndex chunk, Result<void> copied) { on_copied(chunk, std::move(copied)); });
+      [this](ChunkIndex chunk, Result<ChunkVerdict> copied) { on_copied(chunk, std::move(copied)); });
   if (output_ != nullptr) copy_->start(*state_->extent(), output_);
   return true;
 }
@@ -275,10 +276,18 @@ ChunkVerdict PullJob::on_chunk(ChunkIndex chunk) {
   return ChunkVerdict::good;
 }
 
-void PullJob::on_copied(ChunkIndex chunk, Result<void> copied) {
+void PullJob::on_copied(ChunkIndex chunk, Result<ChunkVerdict> copied) {
   const auto self = shared_from_this();
-  if (!copied) return finish(std::move(copied));
-  if (state_->on_copied(chunk)) on_taken();
+  if (ended_ || committing_) return;
+  if (copied && *copied == ChunkVerdict::again) return counters_.on_event(event::ChunkRejected{chunk});
+  if (copied && state_->on_copied(chunk)) on_taken();
+  if (copied) return;
+  // Another route may have what is not to be had from there any more; the file is the same by each.
+  const bool is_sources =
+      copied.error().code == Errc::source_changed || copied.error().code == Errc::corrupted;
+  if (!is_sources) return finish(fail(std::move(copied).error()));
+  drop_copy();
+  on_end(std::move(copied).error());
 }
 
 void PullJob::on_taken() {

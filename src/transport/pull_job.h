@@ -88,7 +88,7 @@ class PullJob : public Sink, public std::enable_shared_from_this<PullJob> {
   Result<void> make_storage(const core::PullExtent& extent);
   void create_output(const core::PullExtent& extent);
   void use(std::unique_ptr<core::PullStorage> storage);
-  void on_copied(ChunkIndex chunk, Result<void> copied);
+  void on_copied(ChunkIndex chunk, Result<ChunkVerdict> copied);
   void on_taken();
   void note_first_chunk();
   void set_transport();

@@ -49,9 +49,10 @@ Result<void> PullJob::take_whole(std::shared_ptr<const Store> store) {
   begin_state();
   auto extent = begin(store->manifest());
   if (!extent) return fail(std::move(extent).error());
-  if (options_.prefault) store->region().prefault(extent->range.offset, extent->range.length);
-  if (auto adopted = state_->adopt_whole(std::move(store)); !adopted) return adopted;
+  if (auto adopted = state_->adopt_whole(store); !adopted) return adopted;
   if (auto fits = state_->check_size(); !fits) return fits;
+  const Range& range = state_->extent()->range;
+  if (options_.prefault) store->region().prefault(range.offset, range.length);
   note_first_chunk();
   return {};
 }

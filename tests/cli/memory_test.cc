@@ -16,6 +16,7 @@
 namespace rgtp::test {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
@@ -182,7 +183,8 @@ TEST_F(MemoryCommand, WhatAKilledExposerLeftIsListedAsDeadNotPulledAndRemovedByG
   exposed.process->wait();
   EXPECT_EQ(shared_names().size(), 3U);  // segment, lock file, directory of names
   EXPECT_THAT(run({"ls"}).output, HasSubstr("dead"));
-  EXPECT_THAT(run({"doctor"}).output, HasSubstr("1 surfaces are left of exposers that have ended"));
+  EXPECT_THAT(run({"doctor"}).output,
+              HasSubstr("1 surfaces are left of exposers that have ended, and 2 names and lock files"));
   EXPECT_THAT(run({"gc", "--dry-run"}).errors, HasSubstr("would remove 1 surfaces"));
   EXPECT_EQ(shared_names().size(), 3U);
   const Ended by_memory = pull(exposed.locator, {"--route", "shm"});
@@ -208,7 +210,10 @@ TEST_F(MemoryCommand, APersistentSurfaceStaysBehindItsProcessUntilGcIsToRemoveIt
     expect_pulled(pull("rgtp://local/kept"), "shm");
   }
   EXPECT_THAT(run({"ls"}).output, HasSubstr("finished, persistent  dead"));
-  EXPECT_THAT(run({"gc", "--persistent", "in"}).errors, HasSubstr("removed 1 surfaces"));
+  EXPECT_THAT(run({"gc", "--persistent", "--dry-run"}).errors,
+              AllOf(HasSubstr("would remove 1 surfaces"), HasSubstr("1 names")));
+  EXPECT_THAT(run({"gc", "--persistent", "in"}).errors,
+              AllOf(HasSubstr("removed 1 surfaces"), HasSubstr("1 names")));
   EXPECT_THAT(shared_names(), IsEmpty());
   EXPECT_EQ(pull(locator, {"--route", "shm"}).code, exit_code::no_surface);
   EXPECT_EQ(pull("rgtp://local/kept").code, exit_code::no_surface);

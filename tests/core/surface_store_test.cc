@@ -32,7 +32,9 @@ class StubbornRegion : public Region {
   Result<void> write(std::uint64_t, std::span<const std::byte>) override { return {}; }
   std::span<const std::byte> mapped() const override { return {}; }
   std::span<std::byte> writable() override { return {}; }
-  Result<void> check_unchanged() const override { return fail(Errc::source_changed, "it has changed"); }
+  Result<void> check_unchanged(ReadMode /*mode*/) const override {
+    return fail(Errc::source_changed, "it has changed");
+  }
 
  private:
   std::uint64_t bytes_;
@@ -69,7 +71,7 @@ TEST(SurfaceStore, PublishesChunkByChunk) {
   }
   EXPECT_EQ(store->published(), 3U);
   EXPECT_TRUE(std::ranges::equal(store->mapped(), bytes));
-  EXPECT_TRUE(store->check_unchanged());
+  EXPECT_TRUE(store->check_unchanged(ReadMode::may_block));
 }
 
 TEST(SurfaceStore, SaysOfSixtyFourChunksAtOnceWhatItSaysOfEach) {
@@ -154,7 +156,8 @@ TEST(SurfaceStore, HandsOnWhatTheRegionSays) {
   ASSERT_FALSE(failed);
   EXPECT_EQ(failed.error().code, Errc::io_error);
   EXPECT_TRUE(store_over(ReadStatus::done)->mapped().empty());
-  EXPECT_EQ(store_over(ReadStatus::done)->check_unchanged().error().code, Errc::source_changed);
+  EXPECT_EQ(store_over(ReadStatus::done)->check_unchanged(ReadMode::may_block).error().code,
+            Errc::source_changed);
 }
 
 TEST(SurfaceStore, NeedsNoRegionForATrailer) {

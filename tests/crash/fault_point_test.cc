@@ -113,6 +113,12 @@ class FaultPoints : public testing::Test {
     whole.reset();
     writer.emplace(exposer.begin({.size = bytes_.size(), .expose = {.chunk_bytes = chunk_bytes}}).value());
     writer.reset();
+    // One that is asked for.
+    (void)exposer
+        .expose(Source::bytes(bytes_),
+                {.chunk_bytes = chunk_bytes, .access = Access::decide([](const Asker&) { return true; })})
+        .get()
+        .value();
     // One whose memory is the next one's.
     Exposer recycling = Exposer::open({.transports = {shm_transport({.recycled_segments = 1})}}).value();
     for (int generation = 0; generation < 2; ++generation)
@@ -290,7 +296,7 @@ TEST_F(FaultPoints, ASweepKilledAtAnyStepHarmsNothingAliveAndTheNextOneFinishesI
   EXPECT_TRUE(left().empty());
 }
 
-// Between two of an exposer's steps, as another user or as its own.
+// Between two of an exposer's steps, as another user. Its own user may open the next surface as well as this.
 class OneWhoOpens {
  public:
   explicit OneWhoOpens(uid_t user) : user_(user) {}

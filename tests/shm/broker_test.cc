@@ -14,7 +14,6 @@
 #include <vector>
 
 #include <fcntl.h>
-#include <grp.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -28,6 +27,7 @@
 #include "shm/segment_layout.h"
 #include "shm/unix_socket.h"
 #include "support/forked_child.h"
+#include "support/users.h"
 
 namespace rgtp::shm {
 namespace {
@@ -72,8 +72,7 @@ class BrokerTest : public testing::Test {
   // The same as another user, in a process of its own.
   std::string pull_as(uid_t who, const std::string& locator) const {
     ForkedChild child([&](const ForkedChild::Parent& parent) {
-      if (::setgroups(0, nullptr) != 0 || ::setresgid(who, who, who) != 0 || ::setresuid(who, who, who) != 0)
-        return parent.tell("cannot become another user");
+      if (!test::become(who)) return parent.tell("cannot become another user");
       parent.tell(pull(locator));
     });
     return child.read_line().value_or("nothing");
@@ -145,7 +144,7 @@ TEST_F(BrokerTest, OtherUsersAreLetInOrNotByThatAlone) {
 TEST_F(BrokerTest, AnExposerWhoIsNotTrustedIsNotAsked) {
   if (::geteuid() != 0) GTEST_SKIP() << "only root can become others";
   ForkedChild exposing([&](const ForkedChild::Parent& parent) {
-    if (::setresuid(user, user, user) != 0) return;
+    if (!test::become(user)) return;
     std::atomic<int> asked = 0;
     Exposer exposer = open_exposer();
     const auto surface = exposer
@@ -166,6 +165,19 @@ TEST_F(BrokerTest, AnExposerWhoIsNotTrustedIsNotAsked) {
   EXPECT_EQ(exposing.read_line(), "0");
 }
 
+// Whoever has a descriptor of it.
+void expect_no_way_to_write(int fd) {
+  EXPECT_EQ(::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0), MAP_FAILED);
+  void* const mapped = ::mmap(nullptr, 4096, PROT_READ, MAP_SHARED, fd, 0);
+  ASSERT_NE(mapped, MAP_FAILED);
+  EXPECT_NE(::mprotect(mapped, 4096, PROT_READ | PROT_WRITE), 0);
+  ::munmap(mapped, 4096);
+  EXPECT_LT(::pwrite(fd, "x", 1, 0), 0);
+  EXPECT_NE(::ftruncate(fd, 0), 0);
+  EXPECT_NE(::ftruncate(fd, 1 << 20), 0);
+  EXPECT_NE(::fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096), 0);
+}
+
 TEST_F(BrokerTest, WhatWasHandedOverCannotBeChangedByAnybody) {
   Exposer exposer = open_exposer();
   const auto finished = exposer.expose(Source::bytes(bytes_), everybody()).get().value();
@@ -173,23 +185,12 @@ TEST_F(BrokerTest, WhatWasHandedOverCannotBeChangedByAnybody) {
   for (const Locator& locator : {finished.locator(), writer.locator()}) {
     const Descriptor memory = ask(locator);
     ASSERT_TRUE(memory);
-    const auto attack = [](int fd) {
-      EXPECT_EQ(::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0), MAP_FAILED);
-      void* const mapped = ::mmap(nullptr, 4096, PROT_READ, MAP_SHARED, fd, 0);
-      ASSERT_NE(mapped, MAP_FAILED);
-      EXPECT_NE(::mprotect(mapped, 4096, PROT_READ | PROT_WRITE), 0);
-      ::munmap(mapped, 4096);
-      EXPECT_LT(::pwrite(fd, "x", 1, 0), 0);
-      EXPECT_NE(::ftruncate(fd, 0), 0);
-      EXPECT_NE(::ftruncate(fd, 1 << 20), 0);
-      EXPECT_NE(::fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096), 0);
-    };
-    attack(memory.get());
+    expect_no_way_to_write(memory.get());
     // Its owner may give himself the right to open it for writing, which gives no right to write.
     EXPECT_EQ(::fchmod(memory.get(), 0600), 0);
     const Descriptor again(::open(proc_name(memory.get()).c_str(), O_RDWR | O_CLOEXEC));
     ASSERT_TRUE(again);
-    attack(again.get());
+    expect_no_way_to_write(again.get());
     EXPECT_NE(::fcntl(again.get(), F_ADD_SEALS, F_SEAL_SEAL), 0);
   }
 }
@@ -200,15 +201,41 @@ TEST_F(BrokerTest, AnotherUserCannotEvenOpenItForWriting) {
   const auto line = exposing.read_line();
   ASSERT_TRUE(line);
   ForkedChild asking([&](const ForkedChild::Parent& parent) {
-    if (::setresuid(user, user, user) != 0) return;
+    if (!test::become(user)) return;
     const Descriptor memory = ask(Locator::parse(*line).value());
-    EXPECT_TRUE(memory);
+    ASSERT_TRUE(memory);
+    expect_no_way_to_write(memory.get());
     EXPECT_NE(::fchmod(memory.get(), 0666), 0);
     EXPECT_FALSE(Descriptor(::open(proc_name(memory.get()).c_str(), O_RDWR | O_CLOEXEC)));
     const int seals = ::fcntl(memory.get(), F_GET_SEALS);
     parent.tell((seals & F_SEAL_WRITE) != 0 && (seals & F_SEAL_SEAL) != 0 ? "sealed" : "not sealed");
   });
   EXPECT_EQ(asking.read_line(), "sealed");
+  EXPECT_EQ(asking.wait(), 0);
+}
+
+TEST_F(BrokerTest, AnotherUserCannotChangeOneThatGrows) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can become others";
+  ForkedChild exposing([&](const ForkedChild::Parent& parent) {
+    Exposer exposer = open_exposer();
+    auto writer = exposer.begin({.size = bytes_.size(), .expose = everybody()}).value();
+    parent.tell(writer.locator().reveal());
+    parent.wait_to_be_killed();
+  });
+  const auto line = exposing.read_line();
+  ASSERT_TRUE(line);
+  ForkedChild asking([&](const ForkedChild::Parent& parent) {
+    if (!test::become(user)) return;
+    const Descriptor memory = ask(Locator::parse(*line).value());
+    ASSERT_TRUE(memory);
+    expect_no_way_to_write(memory.get());
+    EXPECT_NE(::fchmod(memory.get(), 0666), 0);
+    EXPECT_FALSE(Descriptor(::open(proc_name(memory.get()).c_str(), O_RDWR | O_CLOEXEC)));
+    // Nor forestall the last seals.
+    EXPECT_NE(::fcntl(memory.get(), F_ADD_SEALS, F_SEAL_SEAL), 0);
+    parent.tell("tried");
+  });
+  EXPECT_EQ(asking.read_line(), "tried");
   EXPECT_EQ(asking.wait(), 0);
 }
 
@@ -465,6 +492,35 @@ TEST_F(BrokerTest, WhatIsNoSuchSurfacesMemoryIsNotTaken) {
     EXPECT_EQ(pull(Locator(Locator::ThisHost{id}).reveal()), "malformed_data");
     pulled = true;
     answering.join();
+  }
+  fs::remove(directory_ / segment_name(id));
+}
+
+TEST_F(BrokerTest, AnAnswerThatMakesNoSenseEndsThePull) {
+  const SurfaceId id = SurfaceId::random();
+  const Descriptor listening = unix_socket();
+  ASSERT_EQ(bind_to(listening, directory_ / segment_name(id)), 0);
+  ASSERT_EQ(::listen(listening.get(), 8), 0);
+  constexpr auto zero = std::byte{0};
+  const std::pair<Bytes, const char*> answers[] = {
+      {{zero, zero, zero}, "malformed_data"},
+      {{zero, zero, zero, zero, zero}, "malformed_data"},
+      {{std::byte{4}, zero, zero, zero}, "malformed_data"},
+      {{zero, zero, zero, std::byte{1}}, "malformed_data"},
+      {{zero, zero, zero, zero}, "io_error"},  // granted, and nothing came
+      {{std::byte{3}, zero, zero, zero}, "io_error"},
+  };
+  for (const auto& [answer, code] : answers) {
+    ForkedChild asking([&](const ForkedChild::Parent& parent) {
+      parent.tell(pull(Locator(Locator::ThisHost{id}).reveal()));
+    });
+    Descriptor socket;
+    ASSERT_TRUE(test::comes_true([&] {
+      socket = Descriptor(::accept4(listening.get(), nullptr, nullptr, SOCK_CLOEXEC));
+      return static_cast<bool>(socket);
+    }));
+    ASSERT_TRUE(send_with(socket, answer, Descriptor()));
+    EXPECT_EQ(asking.read_line(), code) << answer.size();
   }
   fs::remove(directory_ / segment_name(id));
 }

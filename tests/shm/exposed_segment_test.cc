@@ -1,6 +1,7 @@
 #include "shm/exposed_segment.h"
 
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 
 #include <sys/statvfs.h>
@@ -148,6 +149,43 @@ TEST_F(ExposedSegmentTest, IsMappedReadOnlyByWhoeverOpensIt) {
     EXPECT_EQ(line.substr(line.find(' ') + 1, 4), "r--s") << line;
   }
   EXPECT_TRUE(found);
+}
+
+// "rd wr sh ..." of the mapping at that address (proc_pid_smaps(5), VmFlags).
+std::string flags_at(const void* address) {
+  std::ifstream maps("/proc/self/smaps");
+  bool is_ours = false;
+  for (std::string line; std::getline(maps, line);) {
+    char* rest = nullptr;
+    const auto from = std::strtoull(line.c_str(), &rest, 16);
+    if (*rest == '-') {
+      const auto at = reinterpret_cast<std::uintptr_t>(address);
+      is_ours = from <= at && at < std::strtoull(rest + 1, nullptr, 16);
+    } else if (is_ours && line.starts_with("VmFlags:")) {
+      return line.substr(8) + " ";
+    }
+  }
+  return "no such mapping";
+}
+
+TEST_F(ExposedSegmentTest, NoMappingGoesIntoACoreDumpNorTheExposersIntoAChild) {
+  const Exposed exposed = expose();
+  const std::string exposers = flags_at(exposed.segment->data().data());
+  EXPECT_NE(exposers.find(" dd "), std::string::npos) << exposers;
+  EXPECT_NE(exposers.find(" dc "), std::string::npos) << exposers;
+  const auto opened = open().value();
+  const std::string readers = flags_at(&opened->live());
+  EXPECT_NE(readers.find(" dd "), std::string::npos) << readers;
+}
+
+// As before Linux 5.14.
+TEST_F(ExposedSegmentTest, TakesAllOfItsMemoryAtOnceWhereTheKernelCannotTakeAPart) {
+  const bool ran = on_a_thread_refused({{SYS_madvise, EINVAL}}, [&] {
+    const Exposed exposed = expose();
+    EXPECT_EQ(read_all(*open().value()), bytes_);
+    EXPECT_GE(status_of(object()).st_blocks * 512, status_of(object()).st_size);
+  });
+  if (!ran) GTEST_SKIP() << "no seccomp filters here";
 }
 
 TEST_F(ExposedSegmentTest, AMissingDirectoryIsNotFound) {

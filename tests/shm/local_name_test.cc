@@ -10,6 +10,7 @@
 #include "shm/os_faults.h"
 #include "shm/segment_fixture.h"
 #include "support/forked_child.h"
+#include "support/users.h"
 
 namespace rgtp::shm {
 namespace {
@@ -150,7 +151,7 @@ TEST_F(LocalNameTest, RootSweepsOtherUsersNames) {
   if (::geteuid() != 0) GTEST_SKIP() << "not root";
   apart([] {
     const auto as_stranger = [](const ForkedChild::Parent& parent) {
-      ASSERT_EQ(::setresuid(12'345, 12'345, 12'345), 0);
+      ASSERT_TRUE(test::become(12'345));
       const auto taken = take("n", some_locator());
       parent.tell("taken");
       parent.wait_to_be_killed();

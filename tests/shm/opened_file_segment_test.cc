@@ -4,6 +4,7 @@
 #include <fcntl.h>
 
 #include "shm/os_faults.h"
+#include "shm/output_file.h"
 #include "shm/segment_fixture.h"
 #include "shm/source_file.h"
 
@@ -38,10 +39,22 @@ TEST_F(OpenedFileSegmentTest, IsServedFromTheFile) {
   ASSERT_TRUE(opened) << opened.error().message();
   EXPECT_TRUE((*opened)->is_file());
   EXPECT_TRUE(std::ranges::equal((*opened)->mapped(), bytes_));
-  EXPECT_TRUE((*opened)->check_unchanged());
+  EXPECT_TRUE((*opened)->check_unchanged(ReadMode::may_block));
   EXPECT_EQ(read_all(**opened), bytes_);
   // The segment itself holds none of the bytes.
   EXPECT_LE(fs::file_size(object()), 4096U);
+}
+
+TEST_F(OpenedFileSegmentTest, IsCopiedFromInsideTheKernel) {
+  const Exposed exposed = expose_file();
+  const auto opened = open().value();
+  const bool ran = on_a_thread_refused({{SYS_pwrite64, EPERM}}, [&] {
+    auto out = OutputFile::create(files_ / "out", bytes_.size(), IfExists::replace).value();
+    const auto copied = out->copy(opened->region(), 0, 0, bytes_.size());
+    ASSERT_TRUE(copied) << copied.error().message();
+    EXPECT_TRUE(std::ranges::equal(out->mapped(), bytes_));
+  });
+  if (!ran) GTEST_SKIP() << "no seccomp filters here";
 }
 
 TEST_F(OpenedFileSegmentTest, MayBeEmpty) {
@@ -131,7 +144,7 @@ TEST_F(OpenedFileSegmentTest, CutShortUnderAReaderIsAnErrorAndNoSignal) {
   EXPECT_EQ(opened->read(ChunkIndex{0}, 0, chunk, ReadMode::may_block), ReadStatus::done);
   for (const ReadMode mode : {ReadMode::may_block, ReadMode::cached_only})
     expect_error(opened->read(ChunkIndex{2}, 0, chunk, mode), Errc::source_changed, file_.string());
-  expect_error(opened->check_unchanged(), Errc::source_changed, file_.string());
+  expect_error(opened->check_unchanged(ReadMode::may_block), Errc::source_changed, file_.string());
 }
 
 TEST_F(OpenedFileSegmentTest, AChangeAfterItWasOpenedIsSeenWhenAskedFor) {
@@ -139,7 +152,7 @@ TEST_F(OpenedFileSegmentTest, AChangeAfterItWasOpenedIsSeenWhenAskedFor) {
   const auto opened = open().value();
   tick();
   write_file(file_, pattern(bytes_.size(), 3));
-  expect_error(opened->check_unchanged(), Errc::source_changed, "changed since");
+  expect_error(opened->check_unchanged(ReadMode::may_block), Errc::source_changed, "changed since");
 }
 
 }  // namespace

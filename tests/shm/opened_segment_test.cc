@@ -3,11 +3,13 @@
 #include <cstring>
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/sysmacros.h>
 #include <sys/un.h>
 
 #include "shm/os_faults.h"
+#include "shm/output_file.h"
 #include "shm/segment_fixture.h"
 #include "shm/unix_socket.h"
 #include "support/forked_child.h"
@@ -163,6 +165,109 @@ TEST_F(OpenedSegmentTest, AFinalSizeThatCannotBeIsMalformedWhereItIsFinished) {
     write_file(object(), bad);
     expect_not_opened(Errc::malformed_data, "size");
   }
+}
+
+// What a broker handed over, which is sealed as it should be, or not.
+class HandedOver : public OpenedSegmentTest {
+ protected:
+  static constexpr int all = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL;
+
+  Result<std::shared_ptr<OpenedSegment>> take(const Bytes& object, int seals = all,
+                                              uid_t user = ::geteuid()) const {
+    Descriptor memory(::memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+    EXPECT_EQ(::write(memory.get(), object.data(), object.size()), static_cast<ssize_t>(object.size()));
+    EXPECT_EQ(::fcntl(memory.get(), F_ADD_SEALS, seals), 0);
+    return OpenedSegment::take(std::move(memory), user, directory_.path(), manifest_.id);
+  }
+};
+
+TEST_F(HandedOver, IsTakenWhereNobodyCanChangeItAnyMore) {
+  const Bytes good = take_object();
+  for (const int seals : {all, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE}) {
+    const auto taken = take(good, seals);
+    ASSERT_TRUE(taken) << taken.error().message();
+    EXPECT_EQ(read_all(**taken), bytes_);
+  }
+  for (const int seals : {0, F_SEAL_SHRINK | F_SEAL_GROW, F_SEAL_SHRINK | F_SEAL_WRITE,
+                          F_SEAL_GROW | F_SEAL_WRITE, F_SEAL_WRITE | F_SEAL_SEAL})
+    expect_error(take(good, seals), Errc::malformed_data, "could still be changed");
+  expect_error(take(good, all, ::geteuid() + 1), Errc::malformed_data, "not this surface's");
+  expect_error(OpenedSegment::take(Descriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC)), ::geteuid(),
+                                   directory_.path(), manifest_.id),
+               Errc::malformed_data, "could still be changed");
+}
+
+TEST_F(HandedOver, IsNotTakenWithADamagedHeader) {
+  const Bytes good = take_object();
+  for (std::size_t at = 0; at < fixed_bytes; ++at) {
+    Bytes bad = good;
+    bad[at] ^= std::byte{0x41};
+    const auto taken = take(bad);
+    ASSERT_FALSE(taken) << "byte " << at;
+    EXPECT_TRUE(taken.error().code == Errc::malformed_data || taken.error().code == Errc::unsupported_version)
+        << at << ": " << taken.error().message();
+  }
+  Bytes newer = good;
+  put(newer, 8, std::uint32_t{2});
+  expect_error(take(newer), Errc::unsupported_version, "update");
+  Bytes half = good;
+  put(half, 0, std::uint64_t{0});
+  expect_error(take(half), Errc::malformed_data, "");
+  for (const std::size_t size :
+       {std::size_t{0}, std::size_t{100}, std::size_t{600}, good.size() - 1, good.size() + 1}) {
+    Bytes cut = good;
+    cut.resize(size);
+    expect_error(take(cut), Errc::malformed_data, "");
+  }
+  Bytes bad_state = good;
+  put(bad_state, live_offset + offsetof(LivePart, state), std::uint32_t{9});
+  expect_error(take(bad_state), Errc::malformed_data, "state");
+}
+
+TEST_F(HandedOver, IsNoFileThatItsHeaderNames) {
+  const Bytes good = take_object();
+  const TemporaryDirectory files;
+  write_file(files / "in", bytes_);
+  const SegmentHeader header{.kind = RegionKind::file,
+                             .owner = owner_->id(),
+                             .manifest = manifest_,
+                             .file = {.path = files / "in", .stamp = stamp_of(status_of(files / "in"))}};
+  Bytes object(header.layout().object_bytes);
+  std::array<std::byte, path_offset + max_path_bytes> encoded{};
+  ASSERT_TRUE(encode_segment_header(header, encoded));
+  std::copy_n(encoded.begin(), std::min(encoded.size(), object.size()), object.begin());
+  put(object, 0, segment_magic);
+  put(object, live_offset + offsetof(LivePart, state), static_cast<std::uint32_t>(SurfaceState::finished));
+  put(object, live_offset + offsetof(LivePart, published), manifest_.chunk_count());
+  put(object, live_offset + offsetof(LivePart, final_size), manifest_.size);
+  expect_error(take(object), Errc::malformed_data, "not this surface's");
+}
+
+TEST_F(OpenedSegmentTest, BitsBehindTheLastChunkSayNothingAndFewerChunksAreNotAll) {
+  const Bytes good = take_object();
+  Bytes object = good;
+  const auto layout = parse_segment_header(good, good.size()).value().layout();
+  put(object, layout.bitmap_offset, ~std::uint64_t{0});
+  write_file(this->object(), object);
+  auto opened = open().value();
+  EXPECT_TRUE(opened->was_finished());
+  EXPECT_EQ(read_all(*opened), bytes_);
+  EXPECT_EQ(opened->has_word(0), (std::uint64_t{1} << manifest_.chunk_count()) - 1);
+  put(object, live_offset + offsetof(LivePart, published), manifest_.chunk_count() - 1);
+  write_file(this->object(), object);
+  EXPECT_FALSE(open().value()->was_finished());
+}
+
+TEST_F(OpenedSegmentTest, IsCopiedFromInsideTheKernel) {
+  const Exposed exposed = expose();
+  const auto opened = open().value();
+  const bool ran = on_a_thread_refused({{SYS_pwrite64, EPERM}}, [&] {
+    auto out = OutputFile::create(directory_ / "out", bytes_.size(), IfExists::replace).value();
+    const auto copied = out->copy(opened->region(), 0, 0, bytes_.size());
+    ASSERT_TRUE(copied) << copied.error().message();
+    EXPECT_TRUE(std::ranges::equal(out->mapped(), bytes_));
+  });
+  if (!ran) GTEST_SKIP() << "no seccomp filters here";
 }
 
 TEST_F(OpenedSegmentTest, ADeniedObjectIsDenied) {

@@ -5,13 +5,13 @@
 #include <optional>
 
 #include <fcntl.h>
-#include <grp.h>
 #include <sys/acl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "shm/segment_fixture.h"
 #include "support/forked_child.h"
+#include "support/users.h"
 
 namespace rgtp::shm {
 namespace {
@@ -45,9 +45,7 @@ TEST_F(ReadOnlyTest, AnotherUserWhoMayReadCanChangeNothing) {
   for (const Access& access : {Access::users({user}), Access::everyone()}) {
     const Exposed exposed = expose(access);
     ForkedChild attacker([&](const ForkedChild::Parent& parent) {
-      if (::setgroups(0, nullptr) != 0 || ::setresgid(user, user, user) != 0 ||
-          ::setresuid(user, user, user) != 0)
-        return;
+      if (!test::become(user)) return;
       const auto segment = open(Trust({0})).value();
       const Descriptor reader(::open(object().c_str(), O_RDONLY | O_CLOEXEC));
       ASSERT_TRUE(reader);

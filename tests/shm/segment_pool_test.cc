@@ -1,13 +1,15 @@
 // Memory that is used again, under attack by those who had it before.
 #include "shm/segment_pool.h"
 
+#include <atomic>
 #include <csignal>
 #include <functional>
+#include <mutex>
 #include <optional>
+#include <thread>
 
 #include <acl/libacl.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -16,6 +18,7 @@
 #include "shm/os_faults.h"
 #include "shm/segment_fixture.h"
 #include "support/forked_child.h"
+#include "support/users.h"
 
 namespace rgtp::shm {
 namespace {
@@ -127,8 +130,7 @@ TEST_F(SegmentPoolTest, OneInUseHasNoOtherNameAndItsAccess) {
   ASSERT_EQ(::chmod(directory_.path().c_str(), 0755), 0);
   for (const uid_t who : {user, user + 1}) {
     ForkedChild other([&](const Parent& parent) {
-      if (::setgroups(0, nullptr) != 0 || ::setresgid(who, who, who) != 0 || ::setresuid(who, who, who) != 0)
-        return;
+      if (!test::become(who)) return;
       const auto opened = OpenedSegment::open(directory_.path(), next.store->manifest().id, Trust({0}));
       parent.tell(opened ? "has it" : to_string(opened.error().code));
     });
@@ -245,9 +247,76 @@ TEST_F(SegmentPoolTest, OnesThatNeverCameToTheirNameGoBack) {
 
 TEST_F(SegmentPoolTest, OneWhoseNameSomebodyRemovedIsNotUsed) {
   const ino_t inode = leave_one();
-  for (const std::string& name : names())
-    if (owner_of_pool_name(name)) fs::remove(directory_ / name);
+  const auto remove_pooled = [&] {
+    for (const std::string& name : names())
+      if (owner_of_pool_name(name)) fs::remove(directory_ / name);
+  };
+  remove_pooled();
   EXPECT_FALSE(is_used_again(inode));
+  // Nor named where that happens while it is filled.
+  const auto filled = create_in_pool(surface_bytes, Access::owner()).value();
+  remove_pooled();
+  expect_error(filled->link(), Errc::io_error, "expose it again");
+}
+
+TEST_F(SegmentPoolTest, OneThatSomebodyCutShortIsNoSignalAndNotUsed) {
+  const ino_t inode = leave_one();
+  for (const std::string& name : names())
+    if (owner_of_pool_name(name)) fs::resize_file(directory_ / name, 0);
+  EXPECT_TRUE(is_used_again(inode));  // it has its length again
+  {
+    const Exposed exposed = expose_all(first_);
+    fs::resize_file(object_of(exposed), 100);
+  }
+  EXPECT_EQ(pooled(), 0U);
+  {
+    auto exposed = expose_all(first_);
+    const auto store = exposed.store;  // goes later than its name
+    exposed.segment->withdraw();
+    for (const std::string& name : names())
+      if (owner_of_pool_name(name)) fs::resize_file(directory_ / name, 0);
+  }
+}
+
+TEST_F(SegmentPoolTest, WhereTheKernelCannotTellNothingIsKept) {
+  const bool ran = on_a_thread_refused({{SYS_fcntl, EINVAL, 1, F_SETLEASE}}, [&] {
+    leave_one();
+    const Exposed next = expose_all(second_);
+    EXPECT_EQ(read_all(*open(next)), second_);
+  });
+  if (!ran) GTEST_SKIP() << "no seccomp filters here";
+  EXPECT_EQ(pooled(), 0U);
+  leave_one();
+  EXPECT_EQ(pooled(), 0U);
+}
+
+TEST_F(SegmentPoolTest, WhoeverOpensOneThatIsJustWithdrawnHearsThatAndOfNothingPlanted) {
+  std::atomic<bool> done = false;
+  std::mutex mutex;
+  std::shared_ptr<const SurfaceId> newest;
+  std::thread opener([&] {
+    while (!done) {
+      std::shared_ptr<const SurfaceId> id;
+      {
+        const std::lock_guard lock(mutex);
+        id = newest;
+      }
+      if (id == nullptr) continue;
+      const auto opened = OpenedSegment::open(directory_.path(), *id, Trust(),
+                                              [](auto, auto text) { ADD_FAILURE() << text; });
+      if (!opened) {
+        EXPECT_TRUE(opened.error().code == Errc::unknown_surface || opened.error().code == Errc::withdrawn)
+            << opened.error().message();
+      }
+    }
+  });
+  for (int generation = 0; generation < 2000; ++generation) {
+    const Exposed exposed = expose_all(std::span(first_).first(100));
+    const std::lock_guard lock(mutex);
+    newest = std::make_shared<const SurfaceId>(exposed.store->manifest().id);
+  }
+  done = true;
+  opener.join();
 }
 
 TEST_F(SegmentPoolTest, ADeadProcesssAreSwept) {
@@ -355,9 +424,12 @@ TEST_F(SegmentPoolTest, AForkedChildOfTheExposerUsesNothingOfIt) {
 TEST_F(SegmentPoolTest, GivesWayToWhatNeedsTheRoom) {
   const bool ran = on_a_thread_with_a_small_disk(directory_.path(), 1024 * 1024, [&] {
     const Bytes large = pattern(900'000, 4);
-    leave_one();
-    EXPECT_EQ(pooled(), 1U);
-    EXPECT_EQ(read_all(*open(expose_all(large))), large);
+    // Whoever may have it: the pool's own, and what never comes from there.
+    for (const Access& access : {Access::owner(), Access::everyone()}) {
+      leave_one();
+      EXPECT_EQ(pooled(), 1U);
+      EXPECT_EQ(read_all(*open(expose_all(large, access))), large);
+    }
     leave_one();
     // Of a capacity that is written as it comes, too.
     Manifest manifest = test::manifest_of(4'000'000, 65'536);

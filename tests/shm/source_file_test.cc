@@ -46,7 +46,7 @@ TEST_F(SourceFileTest, ReadsAnyRange) {
     ASSERT_EQ(file->read(offset, read, ReadMode::may_block), ReadStatus::done);
     EXPECT_TRUE(std::equal(read.begin(), read.end(), bytes.begin() + static_cast<std::ptrdiff_t>(offset)));
   }
-  EXPECT_TRUE(file->check_unchanged());
+  EXPECT_TRUE(file->check_unchanged(ReadMode::may_block));
 }
 
 TEST_F(SourceFileTest, IsNotWritten) {
@@ -72,7 +72,7 @@ TEST_F(SourceFileTest, CutShortIsAnErrorAndNoSignal) {
     expect_error(file->read(50'000, read, mode), Errc::source_changed, "ends at byte 100000");
     expect_error(file->read(200'000, read, mode), Errc::source_changed, path.string());
   }
-  expect_error(file->check_unchanged(), Errc::source_changed, path.string());
+  expect_error(file->check_unchanged(ReadMode::may_block), Errc::source_changed, path.string());
 }
 
 TEST_F(SourceFileTest, SeesThatOnlyTheSizeOrOnlyTheTimesDiffer) {
@@ -81,18 +81,18 @@ TEST_F(SourceFileTest, SeesThatOnlyTheSizeOrOnlyTheTimesDiffer) {
   ASSERT_EQ(::stat(path.c_str(), &status), 0);
   const timespec later[2] = {status.st_atim, {status.st_mtim.tv_sec + 1, status.st_mtim.tv_nsec}};
   ASSERT_EQ(::utimensat(AT_FDCWD, path.c_str(), later, 0), 0);
-  expect_error(file->check_unchanged(), Errc::source_changed, path.string());
+  expect_error(file->check_unchanged(ReadMode::may_block), Errc::source_changed, path.string());
 
   // Contents rewritten and mtime put back: ctime tells, once the file system's clock has ticked.
   const auto again = opened();
   std::this_thread::sleep_for(std::chrono::milliseconds(50));
   write_file(path, pattern(300'000, 5));
   ASSERT_EQ(::utimensat(AT_FDCWD, path.c_str(), later, 0), 0);
-  expect_error(again->check_unchanged(), Errc::source_changed, path.string());
+  expect_error(again->check_unchanged(ReadMode::may_block), Errc::source_changed, path.string());
 
   const auto longer = opened();
   fs::resize_file(path, 300'001);
-  expect_error(longer->check_unchanged(), Errc::source_changed, path.string());
+  expect_error(longer->check_unchanged(ReadMode::may_block), Errc::source_changed, path.string());
 }
 
 TEST_F(SourceFileTest, StillReadsWhatWasReplacedButSaysSo) {
@@ -103,7 +103,7 @@ TEST_F(SourceFileTest, StillReadsWhatWasReplacedButSaysSo) {
   Bytes read(bytes.size());
   EXPECT_EQ(file->read(0, read, ReadMode::may_block), ReadStatus::done);
   EXPECT_EQ(read, bytes);
-  expect_error(file->check_unchanged(), Errc::source_changed, path.string());
+  expect_error(file->check_unchanged(ReadMode::may_block), Errc::source_changed, path.string());
 }
 
 // Others that are opened until this one was closed.
@@ -146,16 +146,16 @@ TEST_F(ManyFilesTest, OneThatWasClosedIsOpenedAgainWithoutWaitingWhereItsNameIsI
   ASSERT_TRUE(status) << status.error().message();
   if (*status == ReadStatus::would_block) GTEST_SKIP() << "a kernel before 5.12";
   EXPECT_EQ(read, bytes);
-  EXPECT_TRUE(file->check_unchanged());
+  EXPECT_TRUE(file->check_unchanged(ReadMode::may_block));
 }
 
 TEST_F(ManyFilesTest, OneThatWasChangedWhileItWasClosedIsNotReadNorFoundUnchanged) {
   const auto expect_changed = [&](const SourceFile& file) {
     Bytes read(100);
-    expect_error(file.check_unchanged(), Errc::source_changed, path.string());
+    expect_error(file.check_unchanged(ReadMode::may_block), Errc::source_changed, path.string());
     for (const ReadMode mode : {ReadMode::cached_only, ReadMode::may_block})
       expect_error(file.read(0, read, mode), Errc::source_changed, path.string());
-    expect_error(file.check_unchanged(), Errc::source_changed, path.string());
+    expect_error(file.check_unchanged(ReadMode::may_block), Errc::source_changed, path.string());
   };
   const auto replaced = opened();
   open_others();
@@ -184,7 +184,7 @@ TEST_F(ManyFilesTest, OneThatWasClosedIsFoundWhereverThisProcessWent) {
   open_others();
   Bytes read(bytes.size());
   EXPECT_EQ(file->read(0, read, ReadMode::may_block), ReadStatus::done);
-  EXPECT_TRUE(file->check_unchanged());
+  EXPECT_TRUE(file->check_unchanged(ReadMode::may_block));
   fs::current_path(before);
 }
 

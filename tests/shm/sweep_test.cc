@@ -13,6 +13,7 @@
 #include "shm/segment_fixture.h"
 #include "shm/user_directory.h"
 #include "support/forked_child.h"
+#include "support/users.h"
 
 namespace rgtp::shm {
 namespace {
@@ -213,7 +214,7 @@ TEST_F(SweepTest, WhatANonRootUserMayNotTouchStays) {
   const auto dead = exposing_process(1);
   dead->kill();
   ForkedChild other([&](const ForkedChild::Parent&) {
-    ASSERT_EQ(::setresuid(12'345, 12'345, 12'345), 0);
+    ASSERT_TRUE(test::become(12'345));
     EXPECT_EQ(clear().segments, 0U);
     // Nor can it see more of another user's than that it is there.
     const auto surfaces = list();
@@ -234,7 +235,7 @@ TEST_F(SweepTest, RootRemovesEverybodysDeadOnesAndKeepsTheLiving) {
   if (::geteuid() != 0) GTEST_SKIP() << "not root";
   ASSERT_EQ(::chmod(directory_.path().c_str(), 01777), 0);
   const auto as_stranger = [&](const ForkedChild::Parent& parent) {
-    ASSERT_EQ(::setresuid(12'345, 12'345, 12'345), 0);
+    ASSERT_TRUE(test::become(12'345));
     const Exposed exposed = begin(test::manifest_of(5));
     parent.tell("exposed");
     parent.wait_to_be_killed();

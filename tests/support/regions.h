@@ -30,7 +30,7 @@ class FakeFileRegion : public Region {
   }
   std::span<const std::byte> mapped() const override { return {}; }
   std::span<std::byte> writable() override { return {}; }
-  Result<void> check_unchanged() const override {
+  Result<void> check_unchanged(ReadMode /*mode*/) const override {
     if (changed_) return fail(Errc::source_changed, "as the test wants it");
     return {};
   }

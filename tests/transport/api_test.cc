@@ -185,6 +185,15 @@ TEST_F(ApiTest, Fragment8ChunkByChunkInACoroutine) {
   EXPECT_TRUE(equal(used, content_));
 }
 
+TEST_F(ApiTest, Fragment11WhoMayMapIt) {
+  auto exposer = rgtp::Exposer::open().value();
+  const auto source = rgtp::Source::bytes(content_);
+  auto surface = exposer.expose(source, {.access = rgtp::Access::users({1000, 1001})}).get().value();
+  auto puller = rgtp::Puller::open().value();
+  auto pull = puller.pull(surface.locator());
+  EXPECT_TRUE(equal(pull.complete().get().value().bytes(), content_));
+}
+
 TEST_F(ApiTest, Fragment12InYourOwnLoopWithProgress) {
   auto exposer = rgtp::Exposer::open().value();
   auto surface = exposer.expose(rgtp::Source::file("model.bin")).get().value();

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <fstream>
 #include <future>
+#include <thread>
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -387,6 +388,33 @@ TEST_F(MemoryRoute, AFileThatIsCutShortWhileItIsCopiedIsAnError) {
   EXPECT_FALSE(std::filesystem::exists(out));
 }
 
+TEST_F(MemoryRoute, AFileThatIsWrittenToWhileItIsPulledIsSaidToHaveChanged) {
+  const auto path = directory_.path() / "data.bin";
+  const auto out = directory_.path() / "out.bin";
+  for (const PullOptions& options : {PullOptions{.into = out}, PullOptions{.verify = Verify::always},
+                                     PullOptions{.order = Order::content, .verify = Verify::always}}) {
+    std::ofstream(path) << std::string(200'000, 'a');
+    Exposer e = exposer();
+    const Surface surface = e.expose(Source::file(path)).get().value();
+    std::this_thread::sleep_for(20ms);  // or its times may be the same
+    BlockedLoop blocked;
+    Puller p = puller(blocked.loop());
+    Pull pull = p.pull(surface.locator(), options);
+    // Behind its opening, and before its first chunk.
+    ASSERT_TRUE(blocked.loop()->post([&] {
+      std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+      file.seekp(100);
+      file.put('b');
+    }));
+    blocked.release();
+    Result<std::optional<View>> end = pull.next().get();
+    while (end && *end) end = pull.next().get();
+    ASSERT_FALSE(end);
+    EXPECT_EQ(end.error().code, Errc::source_changed) << end.error().message();
+  }
+  EXPECT_FALSE(std::filesystem::exists(out));
+}
+
 TEST_F(MemoryRoute, PagesAreMappedBeforeTheViewIsGivenWhereThatIsAskedFor) {
   constexpr std::size_t pages = 500;
   const auto bytes = pattern(pages * 4096);
@@ -409,6 +437,49 @@ TEST_F(MemoryRoute, PagesAreMappedBeforeTheViewIsGivenWhereThatIsAskedFor) {
   EXPECT_GT(faults_of_reading({}), 10);
   EXPECT_LT(faults_of_reading({.prefault = true}), 3);
   EXPECT_LT(faults_of_reading({.range = {5000, 100 * 4096}, .prefault = true}), 3);
+}
+
+// On a tmpfs even reading takes memory where nothing was written.
+TEST_F(MemoryRoute, NoMoreOfACapacityIsMappedAheadThanWasWritten) {
+  Exposer e = exposer();
+  auto writer = e.begin({.capacity = 64 << 20, .expose = {.chunk_bytes = 65'536}}).value();
+  std::ranges::fill(writer.loan(ChunkIndex{0}).value(), std::byte{1});
+  ASSERT_TRUE(writer.publish(ChunkIndex{0}));
+  const Surface surface = std::move(writer).finish(65'536).value();
+  const auto blocks = [&] {
+    struct stat status = {};
+    EXPECT_EQ(::stat(segment().c_str(), &status), 0);
+    return status.st_blocks;
+  };
+  const auto before = blocks();
+  Puller p = puller();
+  Pull pull = p.pull(surface.locator(), {.prefault = true});
+  EXPECT_EQ(pull.complete().get().value().size(), 65'536U);
+  EXPECT_EQ(blocks(), before);
+}
+
+TEST_F(MemoryRoute, AnotherRouteIsTakenWhereAFileCannotBeCopiedFromMemory) {
+  const auto out = directory_.path() / "out.bin";
+  Exposer e = exposer();
+  const Surface surface = e.expose(Source::bytes(bytes_)).get().value();
+  const int fd = ::open(segment().c_str(), O_RDWR | O_CLOEXEC);
+  BlockedLoop blocked;
+  Puller p = puller(blocked.loop());
+  Pull pull = p.pull(surface.locator(), {.into = out});
+  // Behind its opening, and before its first chunk: this alone tells the puller's memory from the exposer's.
+  ASSERT_TRUE(blocked.loop()->post([&] {
+    const std::vector<std::byte> zeros(bytes_.size());
+    EXPECT_GT(::pwrite(fd, zeros.data(), zeros.size(), 4096), 0);
+  }));
+  blocked.release();
+  const auto end = pull.complete().get();
+  ::close(fd);
+  // Packets come from the same memory, and do not verify either.
+  ASSERT_FALSE(end);
+  EXPECT_EQ(end.error().code, Errc::corrupted);
+  EXPECT_NE(end.error().message().find("not taken: shm: a chunk failed verification"), std::string::npos)
+      << end.error().message();
+  EXPECT_GE(pull.stats().rejected_chunks, 8U);
 }
 
 TEST_F(MemoryRoute, AFileThatWasReplacedIsPulledByNobody) {
