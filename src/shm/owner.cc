@@ -38,15 +38,15 @@ struct Owners {
 
 }  // namespace
 
-std::string new_object_name(std::string_view prefix, const OwnerId& owner) {
+std::string new_object_name(std::string_view kind, const OwnerId& owner) {
   static std::atomic<std::uint64_t> made{0};
-  return std::string(prefix) + owner.to_hex() + "-" + std::to_string(++made);
+  return std::string(kind) + owner.to_hex() + "-" + std::to_string(++made);
 }
 
-std::optional<OwnerId> owner_of_object_name(std::string_view prefix, std::string_view name) {
+std::optional<OwnerId> owner_of_object_name(std::string_view kind, std::string_view name) {
   constexpr std::size_t digits = 32;
-  if (!name.starts_with(prefix) || name.size() < prefix.size() + digits) return std::nullopt;
-  return OwnerId::from_hex(name.substr(prefix.size(), digits));
+  if (!name.starts_with(kind) || name.size() < kind.size() + digits) return std::nullopt;
+  return OwnerId::from_hex(name.substr(kind.size(), digits));
 }
 
 std::string owner_file_name(const OwnerId& id) { return std::string(prefix) + id.to_hex(); }

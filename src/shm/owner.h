@@ -44,11 +44,11 @@ class Owner {
   const Descriptor lock_;
 };
 
-// What an owner's other objects are called: the prefix, its 32 hex digits, and a number that it has not used
-// before.
-std::string new_object_name(std::string_view prefix, const OwnerId& owner);
+// What an owner's other objects are called: their kind, as "rgtp-pool-", its 32 hex digits, and a number that
+// it has not used before.
+std::string new_object_name(std::string_view kind, const OwnerId& owner);
 // Whose it is, or nothing for another name.
-std::optional<OwnerId> owner_of_object_name(std::string_view prefix, std::string_view name);
+std::optional<OwnerId> owner_of_object_name(std::string_view kind, std::string_view name);
 
 // "rgtp-owner-" and 32 hex digits.
 std::string owner_file_name(const OwnerId& id);

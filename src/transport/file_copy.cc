@@ -83,6 +83,7 @@ void FileCopy::trim(const ChunkRange& chunks) {
 }
 
 void FileCopy::add(ChunkIndex chunk) {
+  if (is_cancelled_) return;
   queue_.push_back(chunk);
   next();
 }

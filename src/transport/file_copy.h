@@ -26,10 +26,10 @@ class FileCopy : public std::enable_shared_from_this<FileCopy> {
   void trim(const ChunkRange& chunks);
   // The chunk is published.
   void add(ChunkIndex chunk);
-  // Calls it once, as soon as all that was added is copied.
+  // Calls it once, as soon as no worker has anything of it.
   void when_idle(std::function<void()> then);
   bool is_idle() const { return queue_.empty() && running_ == 0; }
-  // Nothing is called any more.
+  // Nothing is copied any more, and nothing told but what when_idle() is given afterwards.
   void cancel();
 
  private:

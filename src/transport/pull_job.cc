@@ -286,7 +286,7 @@ void PullJob::on_copied(ChunkIndex chunk, Result<ChunkVerdict> copied) {
   const bool is_sources =
       copied.error().code == Errc::source_changed || copied.error().code == Errc::corrupted;
   if (!is_sources) return finish(fail(std::move(copied).error()));
-  drop_copy();
+  copy_->cancel();
   on_end(std::move(copied).error());
 }
 
