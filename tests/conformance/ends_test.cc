@@ -204,8 +204,9 @@ class CountingTransport : public Transport {
                                            EventLoop& loop, std::shared_ptr<Observer> observer) override {
     auto exposure = inner_->expose(std::move(store), offer, loop, std::move(observer));
     if (!exposure) return exposure;
-    ++*made_;
-    return std::make_unique<Counted>(std::move(*exposure), alive_);
+    auto counted = std::make_unique<Counted>(std::move(*exposure), alive_);
+    ++*made_;  // whoever sees it made sees it alive
+    return counted;
   }
   Result<std::unique_ptr<Fetch>> pull(const Locator& locator, Sink& sink, EventLoop& loop) override {
     return inner_->pull(locator, sink, loop);

@@ -470,13 +470,13 @@ TEST(OutputFile, SaysThatWhatIsCopiedWasCutShort) {
   auto file = created(dir / "out.bin", Bytes(20'000));
   const CopiedRegion shorter(dir / "in.bin", 0, 20'000, {});
   expect_error(file->copy(shorter, 0, 0, 20'000), Errc::source_changed, "cut short");
-  // Memory that is no more.
-  void* const gone = ::mmap(nullptr, 8192, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  ::munmap(gone, 8192);
+  // Memory that cannot be read.
+  void* const gone = ::mmap(nullptr, 8192, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   const bool ran = on_a_thread_refused({{SYS_copy_file_range, EXDEV}}, [&] {
-    const CopiedRegion unmapped(dir / "in.bin", 0, 8192, {static_cast<const std::byte*>(gone), 8192});
-    expect_error(file->copy(unmapped, 0, 0, 8192), Errc::source_changed, "cut short");
+    const CopiedRegion unreadable(dir / "in.bin", 0, 8192, {static_cast<const std::byte*>(gone), 8192});
+    expect_error(file->copy(unreadable, 0, 0, 8192), Errc::source_changed, "cut short");
   });
+  ::munmap(gone, 8192);
   if (!ran) GTEST_SKIP() << "no seccomp filters here";
 }
 

@@ -13,6 +13,7 @@
 #include "shm/segment_fixture.h"
 #include "shm/user_directory.h"
 #include "support/forked_child.h"
+#include "support/sanitizers.h"
 #include "support/users.h"
 
 namespace rgtp::shm {
@@ -185,14 +186,8 @@ TEST_F(SweepTest, WhatIsAliveInAnotherPidNamespaceStays) {
   EXPECT_TRUE(names().empty());
 }
 
-// UBSan looks at objects through descriptors, and reports every virtual call where there are none.
-#ifndef __has_feature
-#define __has_feature(feature) 0
-#endif
-constexpr bool sanitizer_needs_descriptors = __has_feature(undefined_behavior_sanitizer);
-
 TEST_F(SweepTest, WhatIsAliveStaysWhereNoDescriptorIsLeftToAskWith) {
-  if (sanitizer_needs_descriptors) GTEST_SKIP() << "this sanitizer needs descriptors itself";
+  if (test::sanitizer_needs_descriptors) GTEST_SKIP() << "this sanitizer needs descriptors itself";
   const auto living = exposing_process(2);
   exposing_process(1)->kill();
   ForkedChild sweeping([directory = directory_.path()](const ForkedChild::Parent&) {
