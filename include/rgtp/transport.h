@@ -52,7 +52,7 @@ class RGTP_EXPORT Sink {
   [[nodiscard]] virtual bool adopt(std::shared_ptr<const Store> store) = 0;
   // Offers the same to be copied from, by the sink itself and at its own pace: on_chunk(i) says what is
   // published.
-  [[nodiscard]] virtual bool copy_from(std::shared_ptr<const Store> /*store*/) { return false; }
+  [[nodiscard]] virtual bool copy_from(const std::shared_ptr<const Store>& /*store*/) { return false; }
   // Where the chunk goes; nothing where it is not wanted now or is there already. The same place is returned
   // until the chunk is verified.
   virtual std::optional<Placement> place(ChunkIndex chunk) = 0;

@@ -69,13 +69,13 @@ int map_in_taken_place(int fd, bip::mode_t mode, std::uint64_t size, bip::mapped
 // At a multiple of a huge page, which the kernel does not see to by itself. Right below the last one there is
 // room, as a rule, and one call takes it.
 int map_aligned(int fd, bip::mode_t mode, std::uint64_t size, bip::mapped_region& mapping) {
-  static std::atomic<std::uintptr_t> last = 0;
+  static std::atomic<char*> last = nullptr;
   const std::uint64_t room = (size + huge_page_bytes - 1) / huge_page_bytes * huge_page_bytes;
   int error = EBUSY;
-  if (const std::uintptr_t above = last; above > room)
-    error = map_at(fd, mode, size, reinterpret_cast<void*>(above - room), bip::default_map_options, mapping);
+  if (char* const above = last; reinterpret_cast<std::uintptr_t>(above) > room)
+    error = map_at(fd, mode, size, above - room, bip::default_map_options, mapping);
   if (error == EBUSY) error = map_in_taken_place(fd, mode, size, mapping);
-  if (error == 0) last = reinterpret_cast<std::uintptr_t>(mapping.get_address());
+  if (error == 0) last = static_cast<char*>(mapping.get_address());
   return error;
 }
 

@@ -239,10 +239,10 @@ bool PullJob::adopt(std::shared_ptr<const Store> store) {
   return true;
 }
 
-bool PullJob::copy_from(std::shared_ptr<const Store> store) {
+bool PullJob::copy_from(const std::shared_ptr<const Store>& store) {
   if (ended_ || options_.into.empty()) return false;
   copy_ = std::make_shared<FileCopy>(
-      std::move(store), core_->loop(),
+      store, core_->loop(),
       [this](ChunkIndex chunk, Result<ChunkVerdict> copied) { on_copied(chunk, std::move(copied)); });
   if (output_ != nullptr) copy_->start(*state_->extent(), output_);
   return true;

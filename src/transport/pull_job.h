@@ -43,7 +43,7 @@ class PullJob : public Sink, public std::enable_shared_from_this<PullJob> {
   // The sink: the loop's thread.
   Result<void> on_manifest(const Manifest& manifest) override;
   bool adopt(std::shared_ptr<const Store> store) override;
-  bool copy_from(std::shared_ptr<const Store> store) override;
+  bool copy_from(const std::shared_ptr<const Store>& store) override;
   std::optional<Placement> place(ChunkIndex chunk) override;
   ChunkVerdict on_chunk(ChunkIndex chunk) override;
   // A file is made by a worker first.
@@ -69,7 +69,7 @@ class PullJob : public Sink, public std::enable_shared_from_this<PullJob> {
   Result<void> resolve_local_name();
   Transport* next_candidate();
   void pull_in_this_thread();
-  Result<void> take_whole(std::shared_ptr<const Store> store);
+  Result<void> take_whole(const std::shared_ptr<const Store>& store);
   bool follow(Transport& transport);
   void bring_on();
   void stop_following();

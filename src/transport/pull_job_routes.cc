@@ -38,14 +38,14 @@ void PullJob::pull_in_this_thread() {
       return;
     }
     if (store) {
-      auto taken = take_whole(std::move(*store));
+      auto taken = take_whole(*store);
       return finish(std::move(taken));
     }
     if (!falls_back(store.error())) return finish(fail(final_error(std::move(store).error())));
   }
 }
 
-Result<void> PullJob::take_whole(std::shared_ptr<const Store> store) {
+Result<void> PullJob::take_whole(const std::shared_ptr<const Store>& store) {
   begin_state();
   auto extent = begin(store->manifest());
   if (!extent) return fail(std::move(extent).error());

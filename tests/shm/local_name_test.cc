@@ -319,6 +319,7 @@ TEST_F(LocalNameTest, ALockThatIsHeldForLongIsAnErrorAndNotForEver) {
 TEST_F(LocalNameTest, ManyProcessesThatTakeAndGiveUpLoseNothing) {
   apart([] {
     std::vector<std::unique_ptr<ForkedChild>> children;
+    children.reserve(4);
     for (int i = 0; i < 4; ++i)
       children.push_back(std::make_unique<ForkedChild>([i](const ForkedChild::Parent&) {
         const std::string mine = "n" + std::to_string(i);
@@ -339,6 +340,7 @@ TEST_F(LocalNameTest, ManyProcessesThatTakeAndGiveUpLoseNothing) {
 TEST_F(LocalNameTest, TheDirectoryMayGoAndComeBackBetweenTwoProcesses) {
   apart([] {
     std::vector<std::unique_ptr<ForkedChild>> children;
+    children.reserve(4);
     for (int i = 0; i < 4; ++i)
       children.push_back(std::make_unique<ForkedChild>([i](const ForkedChild::Parent&) {
         for (int round = 0; round < 500; ++round) {

@@ -25,7 +25,7 @@ class ReadOnlyTest : public SegmentTest {
   // Through what a pull has: a mapping and a descriptor, both for reading.
   void expect_no_way_to_write(const OpenedSegment& segment, int reader) const {
     auto* const page =
-        reinterpret_cast<std::byte*>(reinterpret_cast<std::uintptr_t>(&segment.live()) & ~4095UL);
+        const_cast<std::byte*>(reinterpret_cast<const std::byte*>(&segment.live())) - live_offset;
     EXPECT_NE(::mprotect(page, 4096, PROT_READ | PROT_WRITE), 0);
     EXPECT_EQ(::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, reader, 0), MAP_FAILED);
     // Or through a mapping of nothing that becomes one.
