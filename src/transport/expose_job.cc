@@ -90,10 +90,10 @@ void ExposeJob::next_pieces() {
               [this](Result<void> tagged) { on_tagged(std::move(tagged)); });
   }
   if (running_ > 0) return;
-  if (!tagged_) return finish(tagged_);
-  on_worker(
-      [this] { return (original_ != nullptr ? original_ : region_)->check_unchanged(ReadMode::may_block); },
-      [this](Result<void> unchanged) { finish(std::move(unchanged)); });
+  const auto& source = original_ != nullptr ? original_ : region_;
+  if (!tagged_ || !source->file()) return finish(tagged_);
+  on_worker([source] { return source->check_unchanged(ReadMode::may_block); },
+            [this](Result<void> unchanged) { finish(std::move(unchanged)); });
 }
 
 void ExposeJob::on_tagged(Result<void> tagged) {
