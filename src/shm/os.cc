@@ -66,14 +66,17 @@ int map_in_taken_place(int fd, bip::mode_t mode, std::uint64_t size, bip::mapped
   return error;
 }
 
-// At a multiple of a huge page, which the kernel does not see to by itself. Right below the last one there is
-// room, as a rule, and one call takes it.
+// At a multiple of a huge page, which the kernel does not see to by itself. Where the last one was, if it is
+// gone, or right below it there is room, as a rule, and one call takes it.
 int map_aligned(int fd, bip::mode_t mode, std::uint64_t size, bip::mapped_region& mapping) {
   static std::atomic<char*> last = nullptr;
   const std::uint64_t room = (size + huge_page_bytes - 1) / huge_page_bytes * huge_page_bytes;
+  char* place = last;
+  unsigned char is_cached = 0;
+  const bool is_taken = place != nullptr && ::mincore(place, 1, &is_cached) == 0;
+  if (is_taken) place = reinterpret_cast<std::uintptr_t>(place) > room ? place - room : nullptr;
   int error = EBUSY;
-  if (char* const above = last; reinterpret_cast<std::uintptr_t>(above) > room)
-    error = map_at(fd, mode, size, above - room, bip::default_map_options, mapping);
+  if (place != nullptr) error = map_at(fd, mode, size, place, bip::default_map_options, mapping);
   if (error == EBUSY) error = map_in_taken_place(fd, mode, size, mapping);
   if (error == 0) last = static_cast<char*>(mapping.get_address());
   return error;
