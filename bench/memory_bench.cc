@@ -4,10 +4,10 @@
 //
 // First byte: from pull() on an open Puller to the first byte of a 64 MiB surface, beside bare open + fstat +
 // mmap + read of a file of the same size in /dev/shm. Bytes: 256 MiB pulled and read, for the first time, the
-// same once the exposer has made huge pages of it, and again, beside TCP over loopback and process_vm_readv
-// (into memory and read), memcpy and a scan of private memory; a file exposed in place, beside a bare mapping
-// of it; and 1 MiB pulled and read again, beside process_vm_readv, vmsplice and a Unix socket. Every side
-// reads every byte.
+// same with its pages mapped ahead (PullOptions::prefault), once the exposer has made huge pages of it, and
+// again, beside TCP over loopback and process_vm_readv (into memory and read), memcpy and a scan of private
+// memory; a file exposed in place, beside a bare mapping of it; and 1 MiB pulled and read again, beside
+// process_vm_readv, vmsplice and a Unix socket. Every side reads every byte.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -214,8 +214,9 @@ int main(int argc, char** argv) {
   auto puller = rgtp::Puller::open({.transports = {rgtp::shm_transport()}}).value();
   auto forgetful = rgtp::Puller::open({.transports = {rgtp::shm_transport({.kept_mappings = 0})}}).value();
   const auto pull = [](rgtp::Puller& from, const rgtp::Locator& locator,
-                       const std::function<void(std::span<const std::byte>)>& use) {
-    auto pulling = from.pull(locator);
+                       const std::function<void(std::span<const std::byte>)>& use,
+                       const rgtp::PullOptions& options = {}) {
+    auto pulling = from.pull(locator, options);
     const auto view = pulling.complete().get().value();
     use(view.bytes());
   };
@@ -260,6 +261,7 @@ int main(int argc, char** argv) {
   Row tcp{"TCP over loopback, received and read"};
   Row read_memory{"process_vm_readv and read"};
   Row first{"rgtp: pulled and read, first time"};
+  Row first_ahead{"rgtp: the same, its pages mapped ahead"};
   Row first_huge{"rgtp: the same of huge pages"};
   Row again{"rgtp: pulled and read, again"};
   Row copied{"memcpy"};
@@ -288,6 +290,7 @@ int main(int argc, char** argv) {
     const auto place = 3 + static_cast<std::size_t>(round);
     first.add([&] { pull(puller, locators[place], read); });
     again.add([&] { pull(puller, locators[place], read); });
+    first_ahead.add([&] { pull(forgetful, locators[place], read, {.prefault = true}); });
     first_huge.add([&] { pull(puller, locators[place + surfaces_for_first_time], read); });
     copied.add([&] { std::memcpy(here.data(), there.data(), here.size()); });
     scanned.add([&] { read(there); });
@@ -304,6 +307,7 @@ int main(int argc, char** argv) {
   std::printf("1 MiB\n");
   for (Row* row : {&message, &read_message, &spliced, &sent}) row->print_time(message);
   std::printf("256 MiB\n");
-  for (Row* row : {&tcp, &read_memory, &first, &first_huge, &again, &copied, &scanned}) row->print_rate(tcp);
+  for (Row* row : {&tcp, &read_memory, &first, &first_ahead, &first_huge, &again, &copied, &scanned})
+    row->print_rate(tcp);
   for (Row* row : {&file_bare, &file_view}) row->print_rate(file_bare);
 }

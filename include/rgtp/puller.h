@@ -89,8 +89,8 @@ struct PullOptions {
   std::uint64_t max_size = whole;
   Verify verify = Verify::copies;
   // Has pull() itself map every page of a surface that is whole in this host's memory, for which no loop is
-  // needed (see `wait`), rather than have each mapped when it is first read: the same time, and for a file
-  // that is not cached the disk's, spent where it can be waited for.
+  // needed (see `wait`), rather than have each mapped when it is first read: less time where that is much,
+  // since a second thread helps, and for a file that is not cached the disk's.
   bool prefault = false;
   Route route = Route::automatic();
   // Without `into`, `on_progress` and Verify::always, which are the loop's work.

@@ -443,6 +443,11 @@ TEST_F(MemoryRoute, PagesAreMappedBeforeTheViewIsGivenWhereThatIsAskedFor) {
   };
   EXPECT_LT(mapped_by({}), 100U * 4096);
   EXPECT_GE(mapped_by({.prefault = true}), pages * 4096);
+  // By two threads.
+  constexpr std::size_t large = (16 << 20) + 5000;
+  const Surface other = e.expose(Source::bytes(std::vector<std::byte>(large))).get().value();
+  Pull pull = p.pull(other.locator(), {.prefault = true});
+  EXPECT_GE(mapped_around(pull.complete().get().value().bytes().data()), large);
   const std::size_t part = mapped_by({.range = {5000, 200 * 4096}, .prefault = true});
   EXPECT_GE(part, 200U * 4096);
   EXPECT_LT(part, pages * 4096);
