@@ -194,7 +194,7 @@ TEST_F(ShmTransportTest, ASurfaceThatLivesLongIsMadeOfHugePagesWhileItIsRead) {
     return bytes.size() == large.size() && std::memcmp(bytes.data(), large.data(), large.size()) == 0;
   };
   // A page that somebody maps at that moment may be passed over.
-  for (int looks = 0; looks < 200 && (has(whole) < 5 * huge_page_bytes || has(grown) < 2 * huge_page_bytes);
+  for (int looks = 0; looks < 1000 && (has(whole) < 5 * huge_page_bytes || has(grown) < 2 * huge_page_bytes);
        ++looks) {
     ASSERT_TRUE(is_large(view.bytes()));
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
