@@ -118,9 +118,9 @@ class RGTP_EXPORT SurfaceWriter {
   const Manifest& manifest() const;
   Stats stats() const;
 
-  // The chunk's memory, to be filled before publish(), whatever it holds (ShmOptions::recycled_segments);
-  // the same until then. Under a capacity every chunk has
-  // its full length. Errors: out_of_range, no_space, invalid_argument for a chunk that is published.
+  // The chunk's memory, to be filled before publish(), whatever it holds (ShmOptions::recycled_segments); the
+  // same until then. Under a capacity every chunk has its full length. Errors: out_of_range, no_space,
+  // invalid_argument for a chunk that is published.
   [[nodiscard]] Result<std::span<std::byte>> loan(ChunkIndex chunk);
   // Makes a chunk available to pullers; it is never written again. Once per chunk, in any order. Under a
   // capacity the chunk counts whole: the last one, where it is not full, is left to finish(). Errors:
@@ -151,8 +151,7 @@ class RGTP_EXPORT Exposer {
 
   // Reads or copies the source and tags its chunks on worker threads, then offers it. Errors: not_found,
   // denied, io_error (the file, or the limit on descriptors), source_changed (it changed while it was read),
-  // too_large, no_space,
-  // invalid_argument (an option), no_route, address_in_use.
+  // too_large, no_space, invalid_argument (an option), no_route, address_in_use.
   [[nodiscard]] Pending<Surface> expose(Source source, ExposeOptions options = {});
   // Offers a surface that is written while it is pulled. Any thread; from another one than the loop's it
   // waits for the loop. Errors: those of expose() that do not concern files.

@@ -5,17 +5,9 @@
 #include <vector>
 
 #include "shm/source_file.h"
+#include "transport/pieces.h"
 
 namespace rgtp::transport {
-
-namespace {
-
-// What one job on a worker thread reads and hashes: at least a chunk.
-constexpr std::uint32_t piece_bytes = 1024 * 1024;
-// Of one surface. Others have the workers too.
-constexpr std::uint32_t most_running = 2;
-
-}  // namespace
 
 ExposeJob::ExposeJob(std::shared_ptr<ExposerCore> core, std::weak_ptr<EventLoop> loop, Source source,
                      ExposeOptions options, std::shared_ptr<detail::PendingState<Surface>> pending)
@@ -82,7 +74,7 @@ void ExposeJob::on_source_opened(Result<void> opened) {
 
 void ExposeJob::next_pieces() {
   const std::uint32_t chunks = manifest_.chunk_count();
-  while (tagged_ && running_ < most_running && begun_ < chunks) {
+  while (result_ && running_ < most_pieces_running && begun_ < chunks) {
     const std::uint32_t first = begun_;
     begun_ = std::min(chunks, begun_ + std::max(1U, piece_bytes / manifest_.chunk_bytes));
     ++running_;
@@ -91,14 +83,14 @@ void ExposeJob::next_pieces() {
   }
   if (running_ > 0) return;
   const auto& source = original_ != nullptr ? original_ : region_;
-  if (!tagged_ || !source->file()) return finish(tagged_);
+  if (!result_ || !source->file()) return finish(result_);
   on_worker([source] { return source->check_unchanged(ReadMode::may_block); },
             [this](Result<void> unchanged) { finish(std::move(unchanged)); });
 }
 
 void ExposeJob::on_tagged(Result<void> tagged) {
   --running_;
-  if (tagged_) tagged_ = std::move(tagged);
+  if (result_) result_ = std::move(tagged);
   next_pieces();
 }
 

@@ -52,7 +52,7 @@ class ExposeJob : public std::enable_shared_from_this<ExposeJob> {
   std::shared_ptr<ExposedSurface> exposed_;  // until somebody takes it
   std::uint32_t begun_ = 0;                  // chunks that a worker has or had
   std::uint32_t running_ = 0;                // pieces that workers have
-  Result<void> tagged_;                      // the first failure of one
+  Result<void> result_;                      // the first failure of one
   std::shared_ptr<void> closing_;            // until it is finished
 };
 

@@ -5,15 +5,12 @@
 #include <vector>
 
 #include "core/digest.h"
+#include "transport/pieces.h"
 
 namespace rgtp::transport {
 
 namespace {
 
-// What one job copies: at least a chunk.
-constexpr std::uint32_t piece_bytes = 1024 * 1024;
-// Others have the workers too.
-constexpr std::uint32_t most_running = 2;
 // How often copies of a chunk may fail verification, all chunks together.
 constexpr std::uint32_t max_failures = 8;
 
@@ -97,7 +94,7 @@ void FileCopy::cancel() {
 }
 
 void FileCopy::next() {
-  while (output_ != nullptr && !is_cancelled_ && running_ < most_running && !queue_.empty()) {
+  while (output_ != nullptr && !is_cancelled_ && running_ < most_pieces_running && !queue_.empty()) {
     const auto piece = std::make_shared<Piece>(Piece{source_, output_, *extent_, {}});
     for (std::uint32_t bytes = 0; bytes < piece_bytes && !queue_.empty(); queue_.pop_front()) {
       if (!extent_->chunks.contains(queue_.front())) continue;
