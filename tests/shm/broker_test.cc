@@ -39,6 +39,19 @@ using Clock = std::chrono::steady_clock;
 constexpr uid_t user = 12'345;
 constexpr uid_t other_user = 23'456;
 
+// Whoever has a descriptor of it.
+void expect_no_way_to_write(int fd) {
+  EXPECT_EQ(::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0), MAP_FAILED);
+  void* const mapped = ::mmap(nullptr, 4096, PROT_READ, MAP_SHARED, fd, 0);
+  ASSERT_NE(mapped, MAP_FAILED);
+  EXPECT_NE(::mprotect(mapped, 4096, PROT_READ | PROT_WRITE), 0);
+  ::munmap(mapped, 4096);
+  EXPECT_LT(::pwrite(fd, "x", 1, 0), 0);
+  EXPECT_NE(::ftruncate(fd, 0), 0);
+  EXPECT_NE(::ftruncate(fd, 1 << 20), 0);
+  EXPECT_NE(::fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096), 0);
+}
+
 class BrokerTest : public testing::Test {
  protected:
   BrokerTest() { fs::permissions(directory_.path(), fs::perms::all); }
@@ -88,6 +101,26 @@ class BrokerTest : public testing::Test {
     std::array<std::byte, 16> answer;
     test::comes_true([&] { return (received = receive_with(socket, answer)).bytes >= 0; });
     return std::move(received.passed);
+  }
+
+  // What another user who was given what `exposing` tells of can do: nothing. Whether it has all its seals.
+  std::string attack_as_another(ForkedChild& exposing) const {
+    const auto line = exposing.read_line();
+    EXPECT_TRUE(line);
+    ForkedChild asking([&](const ForkedChild::Parent& parent) {
+      if (!line || !test::become(user)) return;
+      const Descriptor memory = ask(Locator::parse(*line).value());
+      ASSERT_TRUE(memory);
+      expect_no_way_to_write(memory.get());
+      EXPECT_NE(::fchmod(memory.get(), 0666), 0);
+      EXPECT_FALSE(Descriptor(::open(proc_name(memory.get()).c_str(), O_RDWR | O_CLOEXEC)));
+      EXPECT_NE(::fcntl(memory.get(), F_ADD_SEALS, F_SEAL_SEAL), 0);
+      const int seals = ::fcntl(memory.get(), F_GET_SEALS);
+      parent.tell((seals & F_SEAL_WRITE) != 0 && (seals & F_SEAL_SEAL) != 0 ? "sealed" : "not sealed");
+    });
+    const auto said = asking.read_line();
+    EXPECT_EQ(asking.wait(), 0);
+    return said.value_or("nothing");
   }
 
   const TemporaryDirectory directory_{"/dev/shm"};
@@ -165,19 +198,6 @@ TEST_F(BrokerTest, AnExposerWhoIsNotTrustedIsNotAsked) {
   EXPECT_EQ(exposing.read_line(), "0");
 }
 
-// Whoever has a descriptor of it.
-void expect_no_way_to_write(int fd) {
-  EXPECT_EQ(::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0), MAP_FAILED);
-  void* const mapped = ::mmap(nullptr, 4096, PROT_READ, MAP_SHARED, fd, 0);
-  ASSERT_NE(mapped, MAP_FAILED);
-  EXPECT_NE(::mprotect(mapped, 4096, PROT_READ | PROT_WRITE), 0);
-  ::munmap(mapped, 4096);
-  EXPECT_LT(::pwrite(fd, "x", 1, 0), 0);
-  EXPECT_NE(::ftruncate(fd, 0), 0);
-  EXPECT_NE(::ftruncate(fd, 1 << 20), 0);
-  EXPECT_NE(::fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096), 0);
-}
-
 TEST_F(BrokerTest, WhatWasHandedOverCannotBeChangedByAnybody) {
   Exposer exposer = open_exposer();
   const auto finished = exposer.expose(Source::bytes(bytes_), everybody()).get().value();
@@ -198,23 +218,10 @@ TEST_F(BrokerTest, WhatWasHandedOverCannotBeChangedByAnybody) {
 TEST_F(BrokerTest, AnotherUserCannotEvenOpenItForWriting) {
   if (::geteuid() != 0) GTEST_SKIP() << "only root can become others";
   ForkedChild exposing([&](const ForkedChild::Parent& parent) { expose_until_killed(parent); });
-  const auto line = exposing.read_line();
-  ASSERT_TRUE(line);
-  ForkedChild asking([&](const ForkedChild::Parent& parent) {
-    if (!test::become(user)) return;
-    const Descriptor memory = ask(Locator::parse(*line).value());
-    ASSERT_TRUE(memory);
-    expect_no_way_to_write(memory.get());
-    EXPECT_NE(::fchmod(memory.get(), 0666), 0);
-    EXPECT_FALSE(Descriptor(::open(proc_name(memory.get()).c_str(), O_RDWR | O_CLOEXEC)));
-    const int seals = ::fcntl(memory.get(), F_GET_SEALS);
-    parent.tell((seals & F_SEAL_WRITE) != 0 && (seals & F_SEAL_SEAL) != 0 ? "sealed" : "not sealed");
-  });
-  EXPECT_EQ(asking.read_line(), "sealed");
-  EXPECT_EQ(asking.wait(), 0);
+  EXPECT_EQ(attack_as_another(exposing), "sealed");
 }
 
-TEST_F(BrokerTest, AnotherUserCannotChangeOneThatGrows) {
+TEST_F(BrokerTest, AnotherUserCannotChangeOneThatGrowsNorForestallTheLastSeals) {
   if (::geteuid() != 0) GTEST_SKIP() << "only root can become others";
   ForkedChild exposing([&](const ForkedChild::Parent& parent) {
     Exposer exposer = open_exposer();
@@ -222,21 +229,7 @@ TEST_F(BrokerTest, AnotherUserCannotChangeOneThatGrows) {
     parent.tell(writer.locator().reveal());
     parent.wait_to_be_killed();
   });
-  const auto line = exposing.read_line();
-  ASSERT_TRUE(line);
-  ForkedChild asking([&](const ForkedChild::Parent& parent) {
-    if (!test::become(user)) return;
-    const Descriptor memory = ask(Locator::parse(*line).value());
-    ASSERT_TRUE(memory);
-    expect_no_way_to_write(memory.get());
-    EXPECT_NE(::fchmod(memory.get(), 0666), 0);
-    EXPECT_FALSE(Descriptor(::open(proc_name(memory.get()).c_str(), O_RDWR | O_CLOEXEC)));
-    // Nor forestall the last seals.
-    EXPECT_NE(::fcntl(memory.get(), F_ADD_SEALS, F_SEAL_SEAL), 0);
-    parent.tell("tried");
-  });
-  EXPECT_EQ(asking.read_line(), "tried");
-  EXPECT_EQ(asking.wait(), 0);
+  EXPECT_EQ(attack_as_another(exposing), "not sealed");
 }
 
 TEST_F(BrokerTest, ASurfaceIsPulledWhileItGrowsAndSealedWhenItIsFinished) {

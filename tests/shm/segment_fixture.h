@@ -14,6 +14,8 @@
 #include "shm/exposed_segment.h"
 #include "shm/file_bytes.h"
 #include "shm/opened_segment.h"
+#include "shm/os_faults.h"
+#include "shm/output_file.h"
 #include "support/surfaces.h"
 
 namespace rgtp::shm {
@@ -97,6 +99,16 @@ class SegmentTest : public testing::Test {
   fs::path object() const { return directory_ / segment_name(manifest_.id); }
   std::vector<std::string> names() const { return names_in(directory_.path()); }
 
+  // Whether the store can be copied from by a thread that may not write itself; nothing where that cannot be
+  // made.
+  std::optional<bool> is_copied_inside_the_kernel(const Store& store, const fs::path& directory) const {
+    bool copied = false;
+    const bool ran = on_a_thread_refused({{SYS_pwrite64, EPERM}}, [&] {
+      const auto out = OutputFile::create(directory / "out", bytes_.size(), IfExists::replace).value();
+      copied = out->copy(store.region(), 0, 0, bytes_.size()) && std::ranges::equal(out->mapped(), bytes_);
+    });
+    return ran ? std::optional(copied) : std::nullopt;
+  }
   static Bytes read_all(const Store& store) {
     Bytes bytes;
     for (std::uint32_t chunk = 0; chunk < store.manifest().chunk_count(); ++chunk) {
