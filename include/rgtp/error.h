@@ -30,6 +30,7 @@ enum class Errc {
   withdrawn,             // the exposer took the surface back
   aborted,               // the writer gave up before it finished
   denied,                // the exposer or the kernel refuses this puller
+  wrong_key,             // the locator's key, or its lack of one, does not go with the surface that is there
   already_exposed,       // the id is being exposed already
   source_changed,        // the exposed file is not what it was when it was exposed
   corrupted,             // a chunk failed verification again and again

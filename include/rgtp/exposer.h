@@ -19,6 +19,7 @@
 // thread; two threads may not use one handle at the same time.
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <span>
@@ -40,6 +41,13 @@ struct ExposerOptions {
   // By default those that come with the library: shared memory where this host has /dev/shm, and UDP on
   // 127.0.0.1 and a free port.
   std::vector<std::shared_ptr<Transport>> transports = {};
+  // Bytes of surfaces that may stand in memory, all of this exposer's together; files that are exposed in
+  // place do not count, and of a surface under a capacity what was loaned. What is more is no_space, or, of a
+  // sealed surface, kept in a file.
+  std::uint64_t max_memory = whole;
+  // Where sealed bytes are kept, in files without a name, that memory has no room for. Offered by packets
+  // alone.
+  std::filesystem::path spill_directory = "/var/tmp";
   Log log = {};
 };
 
@@ -50,17 +58,30 @@ struct ExposeOptions {
   // it.
   std::uint32_t chunk_bytes = 0;
   Route route = Route::automatic();
-  // Who may map the surface's memory; by default this user alone. A surface that is given an access is
-  // offered by memory alone under Route::automatic(): whoever is refused would fetch the same bytes by
-  // packets. A route that is named is taken as it is, and access governs memory alone.
+  // Under `sealed` the bytes are encrypted once, now, under a key that stands in the locator and nowhere
+  // else, and what is kept, mapped and sent is that: whoever has no locator reads nothing and can forge
+  // nothing. A file is read and its bytes are kept encrypted, in memory or, beyond ExposerOptions::max_memory
+  // or where there is no room, in a file without a name.
+  Protection protection = Protection::checksum;
+  // Of a sealed surface; by default the one that this processor is fast at. Pullers take either.
+  CipherSuite suite = CipherSuite::none;
+  // The locator then names the content by a hash of all of it (a Merkle root): pullers take no other, even
+  // from somebody who has the key. invalid_argument for a surface that grows.
+  bool rooted = false;
+  // Who may map the surface's memory; by default this user alone. A surface that is given an access, and is
+  // not sealed, is offered by memory alone under Route::automatic(): whoever is refused would fetch the same
+  // bytes by packets. A route that is named is taken as it is, and access governs memory alone.
   std::optional<Access> access = {};
   // Once finished it stays in this host's memory when this process is gone, in whatever way: pulled by
   // memory as before, until its Surface is destroyed, or `rgtp gc --persistent` or clear_host() removes it
   // when its process is gone. A file is not copied: it has to stay as it is. For routes by memory.
   bool persistent = false;
   // Also found under rgtp://local/<name> by processes of this user on this host, as Locator::local() takes
-  // it. The newest surface of a name has it.
+  // it. The newest surface of a name has it. What stands there of a sealed one is its locator without the
+  // key, to be pulled as rgtp://local/<name>#k=<key>.
   std::string local_name = {};
+  // The key too stands there: in a file that only this user, and root, can read.
+  bool key_in_local_name = false;
 };
 
 struct WriterOptions {

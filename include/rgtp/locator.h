@@ -16,6 +16,7 @@
 #include <string_view>
 #include <variant>
 
+#include <rgtp/key.h>
 #include <rgtp/types.h>
 
 namespace rgtp {
@@ -46,9 +47,11 @@ class RGTP_EXPORT Locator {
     friend bool operator==(const Other&, const Other&) = default;
   };
   using Where = std::variant<Network, ThisHost, Local, Other>;
-  using Secret = std::array<std::byte, 32>;
+  // SHA-256 over the manifest and a Merkle tree of the chunks (SECURITY.md).
+  using Root = std::array<std::byte, 32>;
 
-  // malformed_locator with a message that names the part that is wrong, never the secret parts.
+  // malformed_locator with a message that names the part that is wrong, never the secret parts. The text
+  // stays the caller's: wipe() it where it holds a key.
   [[nodiscard]] static Result<Locator> parse(std::string_view text);
   // rgtp://local/<name>. A name is 1 to 128 of A-Z a-z 0-9 . _ - and does not begin with a dot.
   [[nodiscard]] static Result<Locator> local(std::string_view name);
@@ -57,10 +60,12 @@ class RGTP_EXPORT Locator {
   const Where& where() const { return where_; }
   // The surface's id where the locator holds one.
   std::optional<SurfaceId> id() const;
-  const std::optional<Secret>& key() const { return key_; }
-  const std::optional<Secret>& root() const { return root_; }
+  const std::optional<Key>& key() const { return key_; }
+  const std::optional<Root>& root() const { return root_; }
+  // The same place with another key, another root, or none.
+  Locator with(std::optional<Key> key, std::optional<Root> root) const;
 
-  // The text that parse() takes, key included: for handing on, never for a log.
+  // The text that parse() takes, key included: for handing on, never for a log. wipe() it afterwards.
   std::string reveal() const;
   // The same with the key replaced by "...": for people. The id stays, since it names the surface.
   std::string to_string() const;
@@ -69,8 +74,8 @@ class RGTP_EXPORT Locator {
 
  private:
   Where where_;
-  std::optional<Secret> key_;
-  std::optional<Secret> root_;
+  std::optional<Key> key_;
+  std::optional<Root> root_;
 };
 
 }  // namespace rgtp

@@ -4,16 +4,17 @@
 // surface has no chunk. Behind each chunk travels a trailer of `trailer_bytes` that verifies it.
 #pragma once
 
+#include <bit>
 #include <string>
 
 #include <rgtp/types.h>
 
 namespace rgtp {
 
-// How chunks are protected. `sealed` arrives with a later version; the format has its place.
+// How chunks are protected.
 enum class Protection : std::uint8_t {
   checksum = 0,  // XXH3-128 of each chunk: finds accidents, not forgery
-  sealed = 1,    // authenticated encryption
+  sealed = 1,  // authenticated encryption of each chunk: nobody without the locator's key reads or forges it
 };
 
 enum class CipherSuite : std::uint8_t { none = 0, aes_256_gcm = 1, chacha20_poly1305 = 2 };
@@ -26,6 +27,7 @@ struct RGTP_EXPORT Manifest {
   static constexpr std::uint64_t max_size = std::uint64_t{max_chunk_bytes} * max_chunks;  // 2^44
   static constexpr std::size_t max_name_bytes = 255;
   static constexpr std::uint32_t tag_bytes = 16;
+  static constexpr std::uint32_t proof_hash_bytes = 32;
 
   SurfaceId id;
   std::uint64_t size = 0;                           // bytes; with size_pending the most that there can be
@@ -41,6 +43,11 @@ struct RGTP_EXPORT Manifest {
   // 2^20 of them. too_large above 2^44 bytes, invalid_argument for a name of more than 255 bytes.
   [[nodiscard]] static Result<Manifest> make(std::uint64_t size, std::string name = {});
 
+  // Hashes that prove a chunk's place under a root: the levels of a binary tree over all chunks.
+  std::uint32_t proof_hashes() const {
+    const std::uint32_t chunks = chunk_count();
+    return chunks < 2 ? 0 : static_cast<std::uint32_t>(std::bit_width(chunks - 1));
+  }
   // Checks every limit above and that the fields agree. A manifest from outside is used only after this.
   [[nodiscard]] Result<void> validate() const;
 

@@ -1,6 +1,7 @@
 // A region is where a surface's bytes live: the heap, a file, a shared segment.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <filesystem>
 #include <memory>
@@ -23,6 +24,17 @@ enum class SurfaceState : std::uint32_t {
   finished = 2,   // every chunk is published and the final size is known
   aborted = 3,    // the writer gave up before it finished
   withdrawn = 4,  // the exposer took it back
+};
+
+// Authenticates the final size of a sealed surface that grew; zeros of any other.
+using EndTag = std::array<std::byte, 16>;
+
+// Where a surface that grew ends. A bare number is that of a surface that is not sealed.
+struct FinalSize {
+  FinalSize(std::uint64_t size, const EndTag& end_tag = {}) : bytes(size), tag(end_tag) {}
+
+  std::uint64_t bytes;
+  EndTag tag;
 };
 
 // By what a file is known to be the same and unchanged.
@@ -65,6 +77,8 @@ class RGTP_EXPORT Region {
 
   // The bytes themselves where reading them is plain memory access that cannot fail; empty otherwise.
   virtual std::span<const std::byte> mapped() const = 0;
+  // Whether nobody can change them any more, their owner and their maker included.
+  virtual bool is_unchangeable() const { return false; }
   // Whether mapped() is all of the bytes, which an empty region has too.
   bool is_memory() const { return mapped().size() == size(); }
   // The same for writing; empty for a region that is read-only or not memory.
@@ -95,7 +109,7 @@ class RGTP_EXPORT Region {
   // A chunk's bit was set: tells whoever waits.
   virtual void on_published() {}
   // The final size is known: told before the last chunks are published and before the end.
-  virtual void on_final_size(std::uint64_t /*size*/) {}
+  virtual void on_final_size(const FinalSize& /*size*/) {}
   // The surface is not growing any more.
   virtual void on_state(SurfaceState /*state*/) {}
 };

@@ -7,6 +7,7 @@
 #include <rgtp/exposer.h>
 #include <rgtp/group.h>
 #include <rgtp/host.h>
+#include <rgtp/key.h>
 #include <rgtp/locator.h>
 #include <rgtp/log.h>
 #include <rgtp/manifest.h>

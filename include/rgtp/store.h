@@ -29,6 +29,8 @@ class RGTP_EXPORT Store {
   // The surface's size once that is known: from the start, unless the manifest says size_pending. Known
   // before the first chunk that holds the end is published.
   virtual std::optional<std::uint64_t> final_size() const = 0;
+  // Of a sealed surface that grew, once final_size() is known.
+  virtual EndTag end_tag() const { return {}; }
 
   // Bytes [offset, offset + out.size()) of the chunk followed by its trailer, zeros behind the trailer's end:
   // what travels, in one address space. The chunk must be published. Errors are the region's.

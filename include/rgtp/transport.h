@@ -46,6 +46,12 @@ class RGTP_EXPORT Sink {
  public:
   virtual ~Sink();
 
+  // Whether this manifest, and the end where that is known, are the surface's, as far as the locator's key
+  // tells. A transport that cannot tell who it hears passes over what is not, and lets on_manifest() end the
+  // fetch only where it hears nothing else.
+  virtual bool recognizes(const Manifest& /*manifest*/, const std::optional<FinalSize>& /*end*/) const {
+    return true;
+  }
   // An error ends the fetch: the transport stops and calls nothing more.
   [[nodiscard]] virtual Result<void> on_manifest(const Manifest& manifest) = 0;
   // Offers the transport's own memory. False: the pull has storage of its own, to be filled through place().
@@ -66,7 +72,7 @@ class RGTP_EXPORT Sink {
   virtual ChunkRange wanted() const = 0;
   // The size of a surface that was growing, known now. Chunks behind it will not come. An error ends the
   // fetch.
-  [[nodiscard]] virtual Result<void> on_final_size(std::uint64_t size) = 0;
+  [[nodiscard]] virtual Result<void> on_final_size(const FinalSize& size) = 0;
   // No more will come. Nothing may be called afterwards.
   virtual void on_end(Error error) = 0;
   // Where the transport reports what happens.
@@ -136,6 +142,8 @@ class RGTP_EXPORT Transport {
   // Memory for a surface's bytes, asked of the first transport in the route only.
   [[nodiscard]] virtual Result<std::shared_ptr<Region>> allocate(const Manifest& manifest,
                                                                  const Offer& offer) = 0;
+  // Whether a surface whose bytes are there can be offered, wherever they came from.
+  virtual bool can_offer(const Region& /*region*/) const { return true; }
   // The store grows, or is finished. Access counts where enforces_access().
   [[nodiscard]] virtual Result<std::unique_ptr<Exposure>> expose(std::shared_ptr<const Store> store,
                                                                  const Offer& offer, EventLoop& loop,

@@ -18,6 +18,7 @@ ExitCode exit_code_for(Errc code) {
     case Errc::host_not_found:
     case Errc::no_route: return ExitCode::unreachable;
     case Errc::denied: return ExitCode::denied;
+    case Errc::wrong_key: return ExitCode::wrong_key;
     case Errc::no_space: return ExitCode::no_space;
     case Errc::not_found: return ExitCode::not_found;
     case Errc::already_exists: return ExitCode::already_exists;

@@ -19,6 +19,7 @@ enum class ExitCode : int {
   timed_out = 10,       // nothing was heard for too long
   bad_data = 11,        // verification failed, or another version
   address_in_use = 12,  // the port is taken
+  wrong_key = 13,       // the locator's key, or its lack of one, is not the surface's
   interrupted = 130,    // SIGINT
   terminated = 143,     // SIGTERM
 };

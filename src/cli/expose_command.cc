@@ -28,6 +28,9 @@ struct ExposeArguments {
   std::string name;
   std::vector<std::string> allowed;  // where empty, this user alone
   bool snapshot = false;
+  bool sealed = false;
+  bool rooted = false;
+  bool key_in_local_name = false;
   bool persistent = false;
   std::string group;  // empty where no group is told
   bool advertises_ids = false;
@@ -51,6 +54,8 @@ class ExposeRun {
       : arguments_(arguments), signals_(signals), output_(signals) {}
 
   ExitCode run() {
+    if (arguments_.sealed)
+      if (auto kept = keep_out_of_dumps(); !kept) return report(kept.error());
     if (!arguments_.allowed.empty()) {
       auto access = access_for(arguments_.allowed);
       if (!access) return report(access.error());
@@ -151,17 +156,22 @@ class ExposeRun {
 
   ExposeOptions options() const {
     return {.name = arguments_.name,
+            .protection = arguments_.sealed ? Protection::sealed : Protection::checksum,
+            .rooted = arguments_.rooted,
             .access = access_,
             .persistent = arguments_.persistent,
-            .local_name = arguments_.local_name};
+            .local_name = arguments_.local_name,
+            .key_in_local_name = arguments_.key_in_local_name};
   }
 
   // Locators alone on stdout, one a line, at once: a script reads them while this goes on. What nobody can
   // find need not be served.
   End offer(const Locator& locator, const Manifest& manifest) {
     if (advertiser_) advertiser_->add(locator, manifest);
-    const std::string line = locator.reveal() + '\n';
+    std::string line = locator.reveal();
+    line += '\n';
     const auto written = output_.write(std::as_bytes(std::span(line)));
+    wipe(line);
     if (!written) return ExitCode::ok;
     if (!*written) return report(written->error());
     return std::nullopt;
@@ -203,14 +213,21 @@ void add_expose_command(CLI::App& app, Run& chosen) {
       ->expected(0, 1)
       ->default_str(default_group)
       ->option_text("[GROUP]");
-  command->add_flag("--advertise-ids", arguments->advertises_ids, "and ids: whoever hears them can pull");
+  command->add_flag("--advertise-ids", arguments->advertises_ids, "and ids: whoever hears them can pull")
+      ->group(named_in_the_footer);
   command->add_option("--allow", arguments->allowed, "who else may map it; no packets then")
       ->allow_extra_args(false)
       ->option_text("USER|@GROUP|all");
+  command->add_flag("--seal", arguments->sealed, "encrypt; the key is in the locator alone");
+  command->add_flag("--verify", arguments->rooted, "name the content by its hash in the locator");
+  command->add_flag("--local-key", arguments->key_in_local_name, "put the key under the local name too")
+      ->group(named_in_the_footer);
   command->add_flag("--snapshot", arguments->snapshot, "copy the files first: they may change then");
   command->add_flag("--persistent", arguments->persistent, "leave it in this host's memory, and end");
-  command->add_flag("--verbose", arguments->verbose, "say more on stderr");
-  command->footer("Ends by SIGINT or SIGTERM. Example: rgtp expose model.bin --bind 0.0.0.0:9000");
+  command->add_flag("--verbose", arguments->verbose, "say more on stderr")->group(named_in_the_footer);
+  command->footer(
+      "Also: --advertise-ids, --local-key, --mtu BYTES, --no-offload, --verbose.\n"
+      "Ends by SIGINT or SIGTERM. Example: rgtp expose model.bin --bind 0.0.0.0:9000");
   command->callback([&chosen, arguments, command] {
     const bool reads_stdin = std::ranges::count(arguments->files, "-") > 0;
     for (const char* const option : {"--size", "--capacity"})
@@ -224,7 +241,7 @@ void add_expose_command(CLI::App& app, Run& chosen) {
     if (arguments->persistent && goes_on_the_network)
       throw CLI::ValidationError("--persistent",
                                  "what stays is in this host's memory, and not on the network");
-    if (!arguments->allowed.empty() && goes_on_the_network)
+    if (!arguments->allowed.empty() && !arguments->sealed && goes_on_the_network)
       throw CLI::ValidationError(
           "--allow", "it is said of this host's memory: by packets whoever has the locator can pull");
     if (arguments->advertises_ids && arguments->group.empty())

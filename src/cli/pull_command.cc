@@ -33,19 +33,22 @@ struct PullArguments {
   bool verbose = false;
 };
 
-// The locator as an argument, or the first line of stdin, so that it need not stand where others can see it.
-// Nothing where a signal came first.
+// The locator as an argument, or the first line of stdin or of a file, so that it need not stand where others
+// can see it. Nothing where a signal came first.
 std::optional<Result<Locator>> read_locator(const std::string& argument, Signals& signals) {
   std::string text = argument;
-  if (argument == "-") {
-    auto line = read_line(signals, longest_locator_bytes + 1);
+  if (argument == "-" || argument.starts_with('@')) {
+    auto line = argument == "-" ? read_line(signals, longest_locator_bytes + 1)
+                                : read_line_of(argument.substr(1), signals, longest_locator_bytes + 1);
     if (!line) return std::nullopt;
     if (!*line) return fail(line->error());
     text = std::move(**line);
   }
   // Lines end differently elsewhere. One that was cut stays too long, whatever it ended with.
   if (text.size() <= longest_locator_bytes) text.erase(text.find_last_not_of(" \t\r") + 1);
-  return Locator::parse(text);
+  auto locator = Locator::parse(text);
+  wipe(text);
+  return locator;
 }
 
 double milliseconds(Duration duration) { return std::chrono::duration<double, std::milli>(duration).count(); }
@@ -78,6 +81,8 @@ class PullRun {
   PullRun(const PullArguments& arguments, Signals& signals) : arguments_(arguments), signals_(signals) {}
 
   ExitCode run() {
+    // The locator may bring a key.
+    if (auto kept = keep_out_of_dumps(); !kept) return report(kept.error());
     const auto locator = read_locator(arguments_.locator, signals_);
     if (!locator) return exit_code_for(signals_.arrived());
     if (!*locator) return report(locator->error());
@@ -160,7 +165,10 @@ class PullRun {
 void add_pull_command(CLI::App& app, Run& chosen) {
   auto arguments = std::make_shared<PullArguments>();
   CLI::App* command = app.add_subcommand("pull", "Fetch a surface, verified, to a file or stdout");
-  command->add_option("LOCATOR", arguments->locator, "what `rgtp expose` printed; - for stdin")->required();
+  command
+      ->add_option("LOCATOR", arguments->locator,
+                   "what `rgtp expose` printed; - for stdin,\n@FILE for a file that holds it")
+      ->required();
   command->add_option("-o,--output", arguments->output,
                       "file to write or replace; - for stdout. By default\n"
                       "the surface's own name, and nothing is replaced");
@@ -185,8 +193,10 @@ void add_pull_command(CLI::App& app, Run& chosen) {
   add_route_option(*command, arguments->route);
   command->add_option("--trust", arguments->trusted, "user whose shared memory is mapped too")
       ->type_name("USER");
-  command->add_flag("--verbose", arguments->verbose, "say more on stderr");
-  command->footer("Example: rgtp pull rgtp://host:9000/0123456789abcdef0123456789abcdef -o a.bin");
+  command->add_flag("--verbose", arguments->verbose, "say more on stderr")->group(named_in_the_footer);
+  command->footer(
+      "Also: --mtu BYTES, --no-offload, --verbose.\n"
+      "Example: rgtp pull rgtp://host:9000/0123456789abcdef0123456789abcdef -o a.bin");
   command->callback([&chosen, arguments] {
     chosen = [arguments](Signals& signals) { return PullRun(*arguments, signals).run(); };
   });

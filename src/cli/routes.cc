@@ -13,10 +13,13 @@ void add_route_option(CLI::App& command, std::string& route) {
 void add_packet_options(CLI::App& command, UdpOptions& options, const std::string& verb) {
   command.add_option("--mtu", options.mtu, "largest IP packet to " + verb)
       ->check(CLI::Range(576, 9000))
-      ->option_text("BYTES");
-  command.add_flag_callback(
-      "--no-offload", [&options] { options.offload = Offload::off; },
-      "do not let the kernel cut and join packets");
+      ->option_text("BYTES")
+      ->group(named_in_the_footer);
+  command
+      .add_flag_callback(
+          "--no-offload", [&options] { options.offload = Offload::off; },
+          "do not let the kernel cut and join packets")
+      ->group(named_in_the_footer);
 }
 
 std::vector<std::shared_ptr<Transport>> transports_for(const std::string& route, const ShmOptions& memory,

@@ -13,7 +13,10 @@
 
 namespace rgtp::cli {
 
-// Adds --mtu and --no-offload; `verb` is what packets are done with.
+// The help of a command fits on a screen: what is rarely used is named in its last lines.
+inline constexpr const char* named_in_the_footer = "In the footer";
+
+// Adds --mtu and --no-offload, named in the footer; `verb` is what packets are done with.
 void add_packet_options(CLI::App& command, UdpOptions& options, const std::string& verb);
 
 // Adds --route auto|shm|udp.

@@ -35,11 +35,28 @@ void reserve_standard_descriptors() {
   if (descriptor >= 0) close(descriptor);
 }
 
-std::optional<Result<std::string>> read_line(Signals& signals, std::size_t most) {
+namespace {
+
+std::optional<Result<std::size_t>> read_some_of(int descriptor, std::string_view name, Signals& signals,
+                                                std::span<std::byte> out,
+                                                const std::function<void()>& tick = {}) {
+  while (true) {
+    if (!signals.wait_until_ready(descriptor, POLLIN, tick)) return std::nullopt;
+    const ssize_t got = read(descriptor, out.data(), out.size());
+    if (got >= 0) return static_cast<std::size_t>(got);
+    if (!is_worth_another_try(errno))
+      return fail(Errc::io_error, fmt::format("cannot read from {}: {}", name, std::strerror(errno)));
+  }
+}
+
+// It may hold a key: no copy of it is left behind.
+std::optional<Result<std::string>> read_line_of(int descriptor, std::string_view name, Signals& signals,
+                                                std::size_t most) {
   std::string line;
+  line.reserve(most);
   while (line.size() < most) {
     char c = 0;
-    const auto got = read_some(signals, std::as_writable_bytes(std::span(&c, 1)));
+    const auto got = read_some_of(descriptor, name, signals, std::as_writable_bytes(std::span(&c, 1)));
     if (!got) return std::nullopt;
     if (!*got) return fail(got->error());
     if (**got == 0 || c == '\n') break;
@@ -48,15 +65,29 @@ std::optional<Result<std::string>> read_line(Signals& signals, std::size_t most)
   return line;
 }
 
+}  // namespace
+
+std::optional<Result<std::string>> read_line(Signals& signals, std::size_t most) {
+  return read_line_of(STDIN_FILENO, "stdin", signals, most);
+}
+
+std::optional<Result<std::string>> read_line_of(const std::string& file, Signals& signals, std::size_t most) {
+  // A FIFO without a writer is waited for by poll(), where a signal ends it.
+  const int descriptor = open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+  if (descriptor < 0)
+    return fail(
+        errno == ENOENT   ? Errc::not_found
+        : errno == EACCES ? Errc::denied
+                          : Errc::io_error,
+        fmt::format("cannot open '{}', which is to hold the locator: {}", file, std::strerror(errno)));
+  auto line = read_line_of(descriptor, "'" + file + "'", signals, most);
+  close(descriptor);
+  return line;
+}
+
 std::optional<Result<std::size_t>> read_some(Signals& signals, std::span<std::byte> out,
                                              const std::function<void()>& tick) {
-  while (true) {
-    if (!signals.wait_until_ready(STDIN_FILENO, POLLIN, tick)) return std::nullopt;
-    const ssize_t got = read(STDIN_FILENO, out.data(), out.size());
-    if (got >= 0) return static_cast<std::size_t>(got);
-    if (!is_worth_another_try(errno))
-      return fail(Errc::io_error, fmt::format("cannot read from stdin: {}", std::strerror(errno)));
-  }
+  return read_some_of(STDIN_FILENO, "stdin", signals, out, tick);
 }
 
 // poll() promises room for PIPE_BUF bytes: a longer write may block, with signals blocked. Set on stdout

@@ -17,9 +17,10 @@ namespace rgtp::cli {
 // whatever was opened next in their place. Before anything else is opened.
 void reserve_standard_descriptors();
 
-// The first line of stdin without its end, or nothing where a signal came first. It is read up to its end and
-// not beyond: the rest is for whoever shares stdin. Of a longer one the first `most` bytes.
+// The first line of stdin, or of the file, without its end, or nothing where a signal came first. It is read
+// up to its end and not beyond: the rest is for whoever shares stdin. Of a longer one the first `most` bytes.
 std::optional<Result<std::string>> read_line(Signals& signals, std::size_t most);
+std::optional<Result<std::string>> read_line_of(const std::string& file, Signals& signals, std::size_t most);
 
 // Bytes of stdin as they come, at most out.size(); 0 at its end. Nothing where a signal came first.
 // Calls `tick` while it waits, as Signals does.

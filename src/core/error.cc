@@ -13,6 +13,7 @@ std::string_view to_string(Errc code) {
     case Errc::withdrawn: return "withdrawn";
     case Errc::aborted: return "aborted";
     case Errc::denied: return "denied";
+    case Errc::wrong_key: return "wrong_key";
     case Errc::already_exposed: return "already_exposed";
     case Errc::source_changed: return "source_changed";
     case Errc::corrupted: return "corrupted";

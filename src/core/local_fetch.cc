@@ -62,7 +62,7 @@ bool LocalFetch::begin() {
     return false;
   }
   adopted_ = store_->region().is_memory() && sink_->adopt(store_);
-  copied_from_ = !adopted_ && store_->region().is_memory() && sink_->copy_from(store_);
+  copied_from_ = !adopted_ && sink_->copy_from(store_);
   return true;
 }
 
@@ -71,7 +71,7 @@ bool LocalFetch::tell_final_size() {
   const auto size = store_->final_size();
   if (!size) return true;
   final_size_told_ = true;
-  if (!sink_->on_final_size(*size)) ended_ = true;
+  if (!sink_->on_final_size({*size, store_->end_tag()})) ended_ = true;
   return !ended_;
 }
 

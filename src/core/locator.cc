@@ -26,37 +26,36 @@ tl::unexpected<Error> malformed(std::string what) {
                                            " (expected rgtp://HOST:PORT/ID, as `rgtp expose` prints it)");
 }
 
-std::string encode_secret(const Locator::Secret& secret) {
-  std::string text;
+using Bytes32 = std::array<std::byte, 32>;
+
+void append_base64url(std::string& text, std::span<const std::byte, 32> bytes) {
   std::uint32_t bits = 0;
   unsigned count = 0;
-  for (const std::byte byte : secret) {
+  for (const std::byte byte : bytes) {
     bits = bits << 8 | std::to_integer<std::uint32_t>(byte);
     for (count += 8; count >= 6; count -= 6) text += base64url[bits >> (count - 6) & 63];
   }
   text += base64url[bits << (6 - count) & 63];
-  return text;
 }
 
-std::optional<Locator::Secret> decode_secret(std::string_view text) {
-  if (text.size() != secret_characters) return std::nullopt;
-  Locator::Secret secret{};
+// Into `out`, and nowhere else: it may be a key.
+bool decode_base64url(std::string_view text, Bytes32& out) {
+  if (text.size() != secret_characters) return false;
   std::uint32_t bits = 0;
   unsigned count = 0;
   std::size_t used = 0;
   for (const char c : text) {
     const std::size_t digit = base64url.find(c);
-    if (digit == std::string_view::npos) return std::nullopt;
+    if (digit == std::string_view::npos) return false;
     bits = bits << 6 | static_cast<std::uint32_t>(digit);
     count += 6;
     if (count >= 8) {
       count -= 8;
-      secret[used++] = static_cast<std::byte>(bits >> count & 255);
+      out[used++] = static_cast<std::byte>(bits >> count & 255);
     }
   }
   // The bits left over must be zero: one secret, one text.
-  if ((bits & ((1U << count) - 1)) != 0) return std::nullopt;
-  return secret;
+  return (bits & ((1U << count) - 1)) == 0;
 }
 
 Result<std::uint16_t> parse_port(std::string_view text) {
@@ -104,8 +103,8 @@ Result<Locator::Where> parse_native(std::string_view rest) {
 }
 
 struct Fragment {
-  std::optional<Locator::Secret> key;
-  std::optional<Locator::Secret> root;
+  std::optional<Key> key;
+  std::optional<Locator::Root> root;
 };
 
 Result<Fragment> parse_fragment(std::string_view text) {
@@ -113,11 +112,16 @@ Result<Fragment> parse_fragment(std::string_view text) {
   while (true) {
     const std::size_t end = text.find('&');
     const std::string_view part = text.substr(0, end);
-    auto& slot = part.starts_with("k=") ? fragment.key : fragment.root;
-    if (!part.starts_with("k=") && !part.starts_with("v="))
-      return malformed("behind '#' stands k=KEY or v=ROOT");
-    slot = slot ? std::nullopt : decode_secret(part.substr(2));
-    if (!slot) return malformed("a key or root has 43 characters of base64url and stands once");
+    const bool is_key = part.starts_with("k=");
+    if (!is_key && !part.starts_with("v=")) return malformed("behind '#' stands k=KEY or v=ROOT");
+    Bytes32 bytes{};
+    const bool decoded = decode_base64url(part.substr(2), bytes);
+    const bool stands_twice = is_key ? fragment.key.has_value() : fragment.root.has_value();
+    if (decoded && is_key) fragment.key.emplace(bytes);
+    if (decoded && !is_key) fragment.root = bytes;
+    wipe(bytes);
+    if (!decoded || stands_twice)
+      return malformed("a key or root has 43 characters of base64url and stands once");
     if (end == std::string_view::npos) return fragment;
     text = text.substr(end + 1);
   }
@@ -194,19 +198,29 @@ std::optional<SurfaceId> Locator::id() const {
   return std::nullopt;
 }
 
+Locator Locator::with(std::optional<Key> key, std::optional<Root> root) const {
+  Locator other(where_);
+  other.key_ = std::move(key);
+  other.root_ = root;
+  return other;
+}
+
 std::string Locator::reveal() const {
-  std::string text = std::visit(Printer{}, where_);
-  if (key_) text += "#k=" + encode_secret(*key_);
-  if (root_) text += (key_ ? "&v=" : "#v=") + encode_secret(*root_);
+  const std::string place = std::visit(Printer{}, where_);
+  // Once: a string that grows leaves copies of the key behind.
+  std::string text;
+  text.reserve(place.size() + 2 * (3 + secret_characters) + 1);  // and for a line's end
+  text += place;
+  if (key_) append_base64url(text += "#k=", key_->bytes());
+  if (root_) append_base64url(text += key_ ? "&v=" : "#v=", *root_);
   return text;
 }
 
 std::string Locator::to_string() const {
-  Locator redacted = *this;
-  redacted.key_.reset();
-  if (!key_) return redacted.reveal();
-  redacted.root_.reset();
-  return redacted.reveal() + "#k=..." + (root_ ? "&v=" + encode_secret(*root_) : "");
+  if (!key_) return reveal();
+  std::string text = with(std::nullopt, std::nullopt).reveal() + "#k=...";
+  if (root_) append_base64url(text += "&v=", *root_);
+  return text;
 }
 
 }  // namespace rgtp

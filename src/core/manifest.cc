@@ -42,10 +42,10 @@ Result<void> Manifest::validate() const {
     return fail(Errc::malformed_data, "the manifest's cipher suite does not go with its protection");
   if (!sealed && tag != decltype(tag){})
     return fail(Errc::malformed_data, "a surface that is not sealed has no tag in its manifest");
-  if (trailer_bytes < tag_bytes || (trailer_bytes - tag_bytes) % 32 != 0 ||
-      trailer_bytes > tag_bytes + 32 * 20)
-    return fail(Errc::malformed_data,
-                "a trailer is a tag and at most 20 proof hashes, not " + bytes_text(trailer_bytes));
+  const std::uint32_t proof_bytes = size_pending ? 0 : proof_hashes() * proof_hash_bytes;
+  if (trailer_bytes != tag_bytes && trailer_bytes != tag_bytes + proof_bytes)
+    return fail(Errc::malformed_data, "a trailer is a tag, or a tag and " + bytes_text(proof_bytes) +
+                                          " of proof, not " + bytes_text(trailer_bytes));
   return {};
 }
 

@@ -2,10 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
-#include <cstring>
 #include <vector>
-
-#include "core/digest.h"
 
 namespace rgtp::core {
 
@@ -24,9 +21,9 @@ Result<PullExtent> PullState::begin(const Manifest& manifest) {
   assert(!extent_);
   assert(options_.window_bytes == whole || options_.order == Order::content);
   if (auto valid = manifest.validate(); !valid) return fail(std::move(valid).error());
-  if (manifest.protection != Protection::checksum || manifest.trailer_bytes != sizeof(Tag))
-    return fail(Errc::unsupported_version,
-                "the surface is protected in a way that this version cannot verify: update this program");
+  auto verifier = ChunkVerifier::make(manifest, options_.key, options_.root);
+  if (!verifier) return fail(std::move(verifier).error());
+  verifier_.emplace(std::move(*verifier));
   auto range = manifest.resolve(options_.range);
   if (!range) return fail(std::move(range).error());
   if (!manifest.size_pending && range->length > options_.max_size) return outgrown(range->length);
@@ -34,6 +31,12 @@ Result<PullExtent> PullState::begin(const Manifest& manifest) {
   if (!chunks) return fail(std::move(chunks).error());
   extent_ = PullExtent{manifest, *range, *chunks};
   return *extent_;
+}
+
+bool PullState::recognizes(const Manifest& manifest, const std::optional<FinalSize>& end) const {
+  const auto verifier = ChunkVerifier::make(manifest, options_.key, options_.root);
+  if (!verifier || !end) return verifier.has_value();
+  return manifest.size_pending ? verifier->authenticates_end(*end) : end->bytes == manifest.size;
 }
 
 void PullState::use(std::unique_ptr<PullStorage> storage) {
@@ -55,8 +58,11 @@ ChunkRange PullState::wanted() const {
   return {ChunkIndex{head}, ChunkIndex{head + std::min(window_chunks_, extent_->chunks.end.value - head)}};
 }
 
-Result<void> PullState::on_final_size(std::uint64_t size) {
+Result<void> PullState::on_final_size(const FinalSize& told) {
   assert(extent_);
+  const std::uint64_t size = told.bytes;
+  if (extent_->manifest.size_pending && !verifier_->authenticates_end(told))
+    return fail(Errc::corrupted, "somebody other than the exposer says where the surface ends");
   if (final_size_ || size > extent_->manifest.size || !extent_->manifest.size_pending) {
     if ((final_size_ ? *final_size_ : extent_->manifest.size) == size) return {};
     return fail(Errc::malformed_data, "the exposer names a final size that cannot be");
@@ -103,8 +109,7 @@ std::optional<Placement> PullState::place(ChunkIndex chunk) {
 Result<ChunkVerdict> PullState::on_chunk(ChunkIndex chunk) {
   const auto placement = place(chunk);
   if (!placement) return ChunkVerdict::good;
-  const Tag tag = chunk_tag(chunk, placement->bytes);
-  if (std::memcmp(tag.data(), placement->trailer.data(), tag.size()) != 0) {
+  if (!verifier_->verify(chunk, placement->bytes, placement->trailer)) {
     observer_.on_event(event::ChunkRejected{chunk});
     return ChunkVerdict::again;
   }
@@ -123,9 +128,10 @@ Result<void> PullState::adopt_whole(std::shared_ptr<const Store> store) {
   assert(extent_ && options_.verify == Verify::copies);
   const auto final_size = store->final_size();
   if (!final_size) return fail(Errc::malformed_data, "the exposer takes back the size of a finished surface");
+  adopted_ = store;
   storage_ = store_adopted(*extent_, std::move(store));
   all_there_ = true;
-  if (auto cut = on_final_size(*final_size); !cut) return cut;
+  if (auto cut = on_final_size({*final_size, adopted_->end_tag()}); !cut) return cut;
   kept_ = extent_->chunks.size();
   bytes_ = extent_->range.length;
   observer_.on_event(event::SurfaceAdopted{kept_, bytes_});
@@ -135,7 +141,7 @@ Result<void> PullState::adopt_whole(std::shared_ptr<const Store> store) {
 Result<bool> PullState::on_adopted(ChunkIndex chunk) {
   if (!extent_->chunks.contains(chunk) || is_there(chunk)) return false;
   const auto bytes = static_cast<std::uint32_t>(extent_->clip(chunk).length);
-  if (options_.verify == Verify::always) {
+  if (options_.verify == Verify::always || options_.root) {
     if (auto verified = verify_adopted(chunk); !verified) return fail(std::move(verified).error());
     observer_.on_event(event::ChunkVerified{chunk, bytes});
   } else {
@@ -155,11 +161,11 @@ bool PullState::on_copied(ChunkIndex chunk) {
 // Through the store, which survives where its memory is cut short under the reader.
 Result<void> PullState::verify_adopted(ChunkIndex chunk) {
   const std::uint32_t length = extent_->manifest.length_of(chunk);
-  std::vector<std::byte> stored(length + sizeof(Tag));
+  std::vector<std::byte> stored(length + extent_->manifest.trailer_bytes);
   if (auto read = adopted_->read(chunk, 0, stored, ReadMode::may_block); !read)
     return fail(std::move(read).error());
-  const Tag tag = chunk_tag(chunk, std::span(stored).first(length));
-  if (std::memcmp(tag.data(), stored.data() + length, tag.size()) == 0) return {};
+  const auto trailer = std::span(stored).subspan(length);
+  if (verifier_->verify_plain(chunk, std::span(stored).first(length), trailer)) return {};
   observer_.on_event(event::ChunkRejected{chunk});
   if (auto unchanged = adopted_->check_unchanged(ReadMode::cached_only); !unchanged) return unchanged;
   return fail(Errc::corrupted, "chunk " + std::to_string(chunk.value) +

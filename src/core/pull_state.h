@@ -13,6 +13,7 @@
 #include <rgtp/puller.h>
 
 #include "core/bitmap.h"
+#include "core/chunk_verifier.h"
 #include "core/pull_storage.h"
 
 namespace rgtp::core {
@@ -28,11 +29,14 @@ class PullState {
     // under Order::arrival nobody knows where the consumer is.
     std::uint64_t window_bytes = whole;
     Verify verify = Verify::copies;
+    // The locator's.
+    std::optional<Key> key = {};
+    std::optional<Locator::Root> root = {};
   };
 
   PullState(const Options& options, Observer& observer) : options_(options), observer_(observer) {}
 
-  // What of the surface is pulled. Errors: out_of_range, too_large, malformed_data.
+  // What of the surface is pulled. Errors: out_of_range, too_large, malformed_data, and ChunkVerifier's.
   [[nodiscard]] Result<PullExtent> begin(const Manifest& manifest);
   // Where it goes; after begin(), and again while nothing is there yet.
   void use(std::unique_ptr<PullStorage> storage);
@@ -45,9 +49,10 @@ class PullState {
   std::optional<Placement> place(ChunkIndex chunk);
   [[nodiscard]] Result<ChunkVerdict> on_chunk(ChunkIndex chunk);
   ChunkRange wanted() const;
+  bool recognizes(const Manifest& manifest, const std::optional<FinalSize>& end) const;
   // Cuts the extent to what there is of a growing surface. Errors: malformed_data for a size that cannot be,
-  // out_of_range.
-  [[nodiscard]] Result<void> on_final_size(std::uint64_t size);
+  // corrupted for one that is not the exposer's, out_of_range.
+  [[nodiscard]] Result<void> on_final_size(const FinalSize& size);
   // Takes over a chunk of the adopted store: unhashed, since the kernel says who could write it, unless the
   // options say otherwise. False where it is not in the extent, or was there. Errors: corrupted,
   // source_changed, the region's.
@@ -67,6 +72,8 @@ class PullState {
   std::optional<View> view_all() { return storage_->view_all(); }
   Progress progress() const { return {bytes_, begun() ? extent_->range.length : 0}; }
   const std::optional<PullExtent>& extent() const { return extent_; }
+  // After begin(). What workers verify with is a copy.
+  const ChunkVerifier& verifier() const { return *verifier_; }
 
  private:
   bool is_there(ChunkIndex chunk) const {
@@ -80,6 +87,7 @@ class PullState {
   const Options options_;
   Observer& observer_;
   std::optional<PullExtent> extent_;
+  std::optional<ChunkVerifier> verifier_;
   std::unique_ptr<PullStorage> storage_;
   std::shared_ptr<const Store> adopted_;
   std::optional<std::uint64_t> final_size_;  // of a surface that was growing

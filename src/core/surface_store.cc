@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "core/fault_point.h"
+#include "core/stored_chunk.h"
 
 namespace rgtp::core {
 
@@ -41,20 +42,13 @@ std::optional<std::uint64_t> SurfaceStore::final_size() const {
 Result<ReadStatus> SurfaceStore::read(ChunkIndex chunk, std::uint32_t offset, std::span<std::byte> out,
                                       ReadMode mode) const {
   assert(has(chunk));
-  const std::uint32_t length = manifest_.length_of(chunk);
-  if (offset < length) {
-    const auto part = out.first(std::min<std::size_t>(out.size(), length - offset));
-    auto status = region_->read(manifest_.offset_of(chunk) + offset, part, mode);
-    if (!status || *status == ReadStatus::would_block) return status;
-    out = out.subspan(part.size());
-    offset = length;
-  }
-  auto rest = trailer(chunk);
-  rest = rest.subspan(std::min<std::size_t>(offset - length, rest.size()));
-  const std::size_t copied = std::min(rest.size(), out.size());
-  if (copied > 0) std::memcpy(out.data(), rest.data(), copied);
-  std::fill(out.begin() + static_cast<std::ptrdiff_t>(copied), out.end(), std::byte{0});
-  return ReadStatus::done;
+  return read_stored(
+      manifest_, chunk, offset, out,
+      [&](std::uint64_t at, std::span<std::byte> part) { return region_->read(at, part, mode); },
+      [&](std::uint32_t at, std::span<std::byte> part) -> Result<ReadStatus> {
+        std::ranges::copy(trailer(chunk).subspan(at, part.size()), part.begin());
+        return ReadStatus::done;
+      });
 }
 
 std::span<const std::byte> SurfaceStore::trailer(ChunkIndex chunk) const {
@@ -62,22 +56,27 @@ std::span<const std::byte> SurfaceStore::trailer(ChunkIndex chunk) const {
 }
 
 bool SurfaceStore::publish(ChunkIndex chunk, const Tag& tag) {
-  assert(manifest_.trailer_bytes == tag.size());
-  if (!claimed_.set(chunk.value)) return false;
+  if (!claim(chunk)) return false;
+  publish_claimed(chunk, tag);
+  return true;
+}
+
+void SurfaceStore::publish_claimed(ChunkIndex chunk, std::span<const std::byte> trailer) {
+  assert(is_claimed(chunk) && trailer.size() == manifest_.trailer_bytes);
   fault_point("publish: claimed");
-  std::memcpy(trailers_.data() + std::size_t{chunk.value} * tag.size(), tag.data(), tag.size());
+  std::memcpy(trailers_.data() + std::size_t{chunk.value} * trailer.size(), trailer.data(), trailer.size());
   fault_point("publish: tagged");
   bitmap_.set(chunk.value);
   fault_point("publish: bit set");
   published_.fetch_add(1, std::memory_order_release);
   region_->on_published();
   fault_point("publish: told");
-  return true;
 }
 
-void SurfaceStore::set_final_size(std::uint64_t size) {
-  assert(manifest_.size_pending && size <= manifest_.size && !final_size());
-  final_size_.store(size, std::memory_order_release);
+void SurfaceStore::set_final_size(const FinalSize& size) {
+  assert(manifest_.size_pending && size.bytes <= manifest_.size && !final_size());
+  end_tag_ = size.tag;
+  final_size_.store(size.bytes, std::memory_order_release);
   region_->on_final_size(size);
 }
 

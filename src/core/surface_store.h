@@ -30,14 +30,21 @@ class SurfaceStore : public Store {
   Result<ReadStatus> read(ChunkIndex chunk, std::uint32_t offset, std::span<std::byte> out,
                           ReadMode mode) const override;
 
+  EndTag end_tag() const override { return end_tag_; }
+
   // The trailer of a published chunk.
   std::span<const std::byte> trailer(ChunkIndex chunk) const;
 
-  // Makes the chunk available. Its bytes are in the region; `tag` is theirs. False where it was published
-  // before, which changes nothing.
+  // The chunk is the caller's to write and to publish from now on, for good. False where it is somebody's
+  // already: so nothing is ever sealed twice.
+  bool claim(ChunkIndex chunk) { return claimed_.set(chunk.value); }
+  bool is_claimed(ChunkIndex chunk) const { return claimed_.test(chunk.value); }
+  // Makes a claimed chunk available. Its bytes are in the region; the trailer is theirs.
+  void publish_claimed(ChunkIndex chunk, std::span<const std::byte> trailer);
+  // Both, of a chunk whose trailer is a tag. False where it was claimed before, which changes nothing.
   bool publish(ChunkIndex chunk, const Tag& tag);
   // Before the chunk that holds the end is published, once; only for a manifest that says size_pending.
-  void set_final_size(std::uint64_t size);
+  void set_final_size(const FinalSize& size);
   // The first end counts.
   void end(SurfaceState state);
 
@@ -52,6 +59,7 @@ class SurfaceStore : public Store {
   ChunkBitmap bitmap_;
   std::atomic<std::uint32_t> published_{0};
   std::atomic<std::uint64_t> final_size_;
+  EndTag end_tag_{};  // written before the final size is
   std::atomic<SurfaceState> state_{SurfaceState::growing};
 };
 

@@ -14,6 +14,7 @@ Published published_of(const Store& store) {
   Published published;
   published.chunks = store.published();
   published.final_size = store.final_size();
+  if (published.final_size) published.end_tag = store.end_tag();
   return published;
 }
 
@@ -39,6 +40,7 @@ Announce Announcement::read(std::uint16_t service_delay) const {
   const auto final_size = store->final_size();
   announce.final_size_known = final_size.has_value();
   announce.final_size = final_size.value_or(0);
+  if (final_size) announce.end_tag = store->end_tag();
   // A puller that claims to know more than there is has it from somebody else.
   announce.published_from = std::min(known, announce.published_to);
   return announce;

@@ -14,6 +14,7 @@ namespace rgtp::packet {
 struct Published {
   std::uint32_t chunks = 0;
   std::optional<std::uint64_t> final_size;
+  EndTag end_tag{};
 
   // Behind the last chunk that there can be.
   std::uint32_t end_of(const Manifest& manifest) const;

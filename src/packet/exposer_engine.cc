@@ -107,6 +107,7 @@ void ExposerEngine::answer_hello(TimePoint arrived, const Peer& peer, const Hell
   message.timestamp = hello.timestamp;
   message.final_size_known = published.final_size.has_value();
   message.final_size = published.final_size.value_or(0);
+  message.end_tag = published.end_tag;
   message.cookie = cookies_.make(peer.remote, arrived);
   message.cookie_lifetime_ms =
       static_cast<std::uint32_t>(CookieJar::lifetime(arrived) / std::chrono::milliseconds(1));

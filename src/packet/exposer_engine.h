@@ -9,6 +9,7 @@
 // stays here, and ages.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 
 #include "packet/cookie.h"
@@ -44,7 +45,7 @@ class ExposerEngine {
   // store.
   [[nodiscard]] bool poll_transmit(TimePoint now, Train& train);
   // When there may be something to send that no datagram asks for; TimePoint::max() for never.
-  TimePoint poll_timeout() const { return subscriptions_.next(); }
+  TimePoint poll_timeout() const { return std::min(subscriptions_.next(), output_.next()); }
   // Whether pullers are still to be told that their surface was taken back: whoever did that may be about to
   // end, and they are not to wait for the next turn.
   bool has_ends_to_tell() const { return subscriptions_.has_ends(); }

@@ -26,6 +26,8 @@ struct ExposerLimits {
   // private network. Who serves the internet and wants to be no amplifier of replayed requests sets less. 0:
   // no limit.
   std::uint64_t prefix_bytes_per_second = 10'000'000'000;
+  // That all may draw, requests waiting meanwhile in turns. 0: no limit.
+  std::uint64_t total_bytes_per_second = 0;
   std::size_t blocked_requests = 256;              // that wait for a disk
   std::size_t waiting_answers = 384;               // MANIFEST, ANNOUNCE and REFUSE
   std::size_t subscriptions = 1000;                // of pullers that wait for chunks

@@ -12,6 +12,8 @@ using Validated = RefusalBudget::Validated;
 
 // For pullers that were told to wait: what is longer is no use to them.
 constexpr Duration longest_wait = std::chrono::seconds(1);
+// What was not sent of the total rate for so long is sent behind it.
+constexpr Duration longest_catch_up = std::chrono::milliseconds(2);
 
 }  // namespace
 
@@ -76,7 +78,8 @@ void ExposerOutput::refuse_busy(TimePoint now, const Peer& peer, const Refuse& e
 
 bool ExposerOutput::poll_transmit(TimePoint now, Train& train) {
   output_.on_turn(now, backlog());
-  if (answers_.empty() && fill_next(now, train)) {
+  if (answers_.empty() && now >= may_send_at_ && fill_next(now, train)) {
+    pace(now, train.bytes());
     count(now, train);
     return true;
   }
@@ -121,6 +124,13 @@ void ExposerOutput::count(TimePoint now, const Train& train) {
   const std::size_t bytes = train.bytes();
   output_.on_train(bytes, backlog());
   prefix_limit_.count(train.peer().remote, bytes, now);
+}
+
+void ExposerOutput::pace(TimePoint now, std::size_t bytes) {
+  if (limits_.total_bytes_per_second == 0) return;
+  const auto takes =
+      Duration(static_cast<std::int64_t>(bytes * 1'000'000'000U / limits_.total_bytes_per_second));
+  may_send_at_ = std::max(may_send_at_, now - longest_catch_up) + takes;
 }
 
 OutputRate::Backlog ExposerOutput::backlog() const {

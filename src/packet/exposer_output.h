@@ -53,6 +53,8 @@ class ExposerOutput {
   void handle_read_done(TimePoint now, BlockedRead read, Wanted wanted);
   // Drops what has to do with a surface that is no longer exposed.
   void drop(const Store* store);
+  // When there may be something to send that the total rate holds back; TimePoint::max() for never.
+  TimePoint next() const { return requests_.empty() ? TimePoint::max() : may_send_at_; }
   bool has_work() const { return !answers_.empty() || !requests_.empty(); }
 
  private:
@@ -60,6 +62,8 @@ class ExposerOutput {
   // Whether a train was filled.
   bool fill_next(TimePoint now, Train& train);
   void count(TimePoint now, const Train& train);
+  // DATA that was sent: when the total rate allows for more.
+  void pace(TimePoint now, std::size_t bytes);
   OutputRate::Backlog backlog() const;
   // Tells the puller of a request that is not served, not too often, when to ask again.
   void busy(TimePoint now, const Request& request);
@@ -73,6 +77,7 @@ class ExposerOutput {
   std::vector<Request> displaced_;  // by one push; empty else
   BlockedReads blocked_;
   OutputRate output_;
+  TimePoint may_send_at_{};
 };
 
 }  // namespace rgtp::packet

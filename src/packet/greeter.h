@@ -18,6 +18,8 @@ class Greeter {
   TimePoint again(std::optional<Duration> limit) const;
   void on_sent(TimePoint now);
   void on_answered() { unanswered_ = 0; }
+  // What came was no answer to go by: ask again at once.
+  void hurry() { hurries_ = true; }
 
   // The last one; there was one.
   TimePoint sent_at() const { return *sent_at_; }
@@ -34,6 +36,7 @@ class Greeter {
 
  private:
   std::optional<TimePoint> sent_at_;
+  bool hurries_ = false;
   std::uint32_t unanswered_ = 0;
   std::uint32_t slices_wanted_ = 0;
   std::uint16_t slice_capacity_ = 0;

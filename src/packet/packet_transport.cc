@@ -105,6 +105,9 @@ class UdpFetch : public Fetch, public Sink, public std::enable_shared_from_this<
     if (engine_ != nullptr) path_->pump_soon();
   }
 
+  bool recognizes(const Manifest& manifest, const std::optional<FinalSize>& end) const override {
+    return sink_.recognizes(manifest, end);
+  }
   Result<void> on_manifest(const Manifest& manifest) override {
     answered_ = true;
     return sink_.on_manifest(manifest);
@@ -114,7 +117,7 @@ class UdpFetch : public Fetch, public Sink, public std::enable_shared_from_this<
   ChunkVerdict on_chunk(ChunkIndex chunk) override { return sink_.on_chunk(chunk); }
   bool takes_beginning() const override { return sink_.takes_beginning(); }
   ChunkRange wanted() const override { return sink_.wanted(); }
-  Result<void> on_final_size(std::uint64_t size) override { return sink_.on_final_size(size); }
+  Result<void> on_final_size(const FinalSize& size) override { return sink_.on_final_size(size); }
   void on_end(Error error) override {
     const bool more = !answered_ && next_address_ < addresses_.size();
     if (!more) return sink_.on_end(std::move(error));

@@ -17,6 +17,12 @@ std::optional<std::uint64_t> final_size_of(const ManifestAnswer& answer) {
   return answer.final_size_known ? std::optional(answer.final_size) : std::nullopt;
 }
 
+template <class Message>
+std::optional<FinalSize> end_of(const Message& message) {
+  return message.final_size_known ? std::optional(FinalSize(message.final_size, message.end_tag))
+                                  : std::nullopt;
+}
+
 }  // namespace
 
 PullerEngine::PullerEngine(TimePoint now, const Options& options, Path& path, Sink& sink)
@@ -71,6 +77,7 @@ void PullerEngine::on_manifest(TimePoint now, std::span<const std::byte> datagra
   if (!answer || !check_matches(datagram)) return dropped(datagram);
   const auto manifest = core::parse_manifest(answer->manifest);
   if (manifest && manifest->id != options_.id) return dropped(datagram);
+  if (manifest && !recognizes(*manifest, *answer)) return dropped(datagram);
   endings_.on_heard(now);
   greeter_.on_answered();
   const auto lifetime = std::chrono::milliseconds(answer->cookie_lifetime_ms);
@@ -85,6 +92,7 @@ void PullerEngine::on_manifest(TimePoint now, std::span<const std::byte> datagra
   if (state_ == State::greeting) return begin_fetching(now, *manifest, *answer);
   if (auto taken = availability_.on_manifest(answer->published, final_size_of(*answer)); !taken)
     return fail_with(std::move(taken).error());
+  if (answer->final_size_known) end_tag_ = answer->end_tag;
   tell_final_size();
 }
 
@@ -97,6 +105,7 @@ void PullerEngine::begin_fetching(TimePoint now, const Manifest& manifest, const
   }
   if (auto taken = availability_.begin(manifest, answer.published, final_size_of(answer)); !taken)
     return fail_with(std::move(taken).error());
+  if (answer.final_size_known) end_tag_ = answer.end_tag;
   if (!tell_final_size()) return;
   state_ = State::fetching;
   stall_.restart(now);
@@ -107,10 +116,29 @@ void PullerEngine::begin_fetching(TimePoint now, const Manifest& manifest, const
   asker_.on_greeted(now, asked_at, greeter_, *manifest_, availability_);
 }
 
+// What cannot be the exposer's may have been changed on its way: it is asked for anew, and only what stays so
+// is taken at its word.
+bool PullerEngine::recognizes(const Manifest& manifest, const ManifestAnswer& answer) {
+  const bool fits = answer.published <= manifest.chunk_count();
+  if (state_ == State::fetching) return fits && believes_end_of(answer);
+  if ((fits && sink_.recognizes(manifest, end_of(answer))) || ++unrecognized_ >= max_unrecognized)
+    return true;
+  greeter_.hurry();
+  return false;
+}
+
+template <class Message>
+bool PullerEngine::believes_end_of(const Message& message) const {
+  const auto end = end_of(message);
+  if (!end || availability_.final_size() == end->bytes) return true;
+  // One that contradicts what was authentic cannot be.
+  return sink_.recognizes(*manifest_, end);
+}
+
 bool PullerEngine::tell_final_size() {
   if (final_size_told_ || !manifest_->size_pending || !availability_.final_size()) return true;
   final_size_told_ = true;
-  if (auto cut = sink_.on_final_size(*availability_.final_size()); !cut) {
+  if (auto cut = sink_.on_final_size({*availability_.final_size(), end_tag_}); !cut) {
     state_ = State::finished;
     return false;
   }
@@ -120,11 +148,13 @@ bool PullerEngine::tell_final_size() {
 
 void PullerEngine::on_announce(TimePoint now, std::span<const std::byte> datagram) {
   const auto announce = parse_announce(datagram);
-  if (state_ != State::fetching || !announce || !check_matches(datagram)) return dropped(datagram);
+  if (state_ != State::fetching || !announce || !check_matches(datagram) || !believes_end_of(*announce))
+    return dropped(datagram);
   endings_.on_heard(now);
   const auto news = availability_.on_announce(*announce);
   if (!news) return fail_with(news.error());
   if (*news == Availability::News::ignored) return dropped(datagram);
+  if (announce->final_size_known) end_tag_ = announce->end_tag;
   poller_.on_announce(now, *news, announce->words,
                       announce->subscribed ? Poller::Tells::unasked : Poller::Tells::asked,
                       path_.rtt().smoothed());

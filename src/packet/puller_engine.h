@@ -31,6 +31,9 @@ class PullerEngine {
   static constexpr std::size_t max_transmit_bytes = RequestWriter::max_bytes;
   // How often a chunk may fail verification.
   static constexpr std::uint32_t max_chunk_failures = 8;
+  // How many answers to HELLO are asked for anew that the sink does not recognize: they may have been changed
+  // on their way.
+  static constexpr std::uint32_t max_unrecognized = 3;
 
   // `path` and `sink` outlive the engine. Once the sink was told the end, every call does nothing.
   PullerEngine(TimePoint now, const Options& options, Path& path, Sink& sink);
@@ -63,6 +66,10 @@ class PullerEngine {
   void on_refuse(TimePoint now, std::span<const std::byte> datagram);
   void on_announce(TimePoint now, std::span<const std::byte> datagram);
   void begin_fetching(TimePoint now, const Manifest& manifest, const ManifestAnswer& answer);
+  bool recognizes(const Manifest& manifest, const ManifestAnswer& answer);
+  // Of MANIFEST and ANNOUNCE: false where what they say of the end cannot be the exposer's.
+  template <class Message>
+  bool believes_end_of(const Message& message) const;
   // False where it ended the pull.
   bool tell_final_size();
   void on_chunk_filled(ChunkIndex chunk);
@@ -95,6 +102,8 @@ class PullerEngine {
   Poller poller_;
   NewestStamp greeted_;
   NewestStamp retried_;
+  std::uint32_t unrecognized_ = 0;  // answers to HELLO
+  EndTag end_tag_{};                // of the final size, once that is known
   bool final_size_told_ = false;
   RequestWriter writer_;
   Recovery recovery_;

@@ -1,6 +1,9 @@
 #include "packet/udp_exposer.h"
 
-#include "core/crypto.h"
+#include <utility>
+
+#include <rgtp/key.h>
+
 #include "packet/socket_address.h"
 
 namespace rgtp::packet {
@@ -14,14 +17,10 @@ constexpr int max_batches_at_once = 64;
 constexpr int trains_at_once = 4;
 constexpr Duration longest_turn = std::chrono::milliseconds(2);
 
-std::array<std::byte, 32> random_secret() {
-  std::array<std::byte, 32> secret;
-  core::fill_random(secret);
-  return secret;
-}
-
 ExposerLimits limits_for(const UdpOptions& options, IpVersion version) {
   ExposerLimits limits;
+  limits.prefix_bytes_per_second = options.most_rate_per_network;
+  limits.total_bytes_per_second = options.most_rate;
   if (options.mtu != 0) limits.slice_capacity = slice_capacity_of(options.mtu, version);
   return limits;
 }
@@ -44,7 +43,7 @@ UdpExposer::UdpExposer(const UdpOptions& options, EventLoop& loop, ReceiveBatch&
     : options_(options),
       loop_(loop),
       socket_(std::move(socket)),
-      engine_(random_secret(), limits_for(options, socket_.ip_version())),
+      engine_(Key::random().bytes(), limits_for(options, socket_.ip_version())),
       batch_(batch) {}
 
 Result<void> UdpExposer::start() {
@@ -74,12 +73,15 @@ void UdpExposer::choose_host() {
                "locators name " + host_ + ", the address of the default route; --advertise names another");
   for (const Address& other : interface_addresses())
     if (host_text(other) != host_) options_.log(LogLevel::info, "also reachable at " + host_text(other));
-  options_.log(
-      LogLevel::warning,
-      "bound to every interface and not sealed: whoever reads the locator on its way can pull and read");
 }
 
 Result<void> UdpExposer::add(std::shared_ptr<const Store> store, std::shared_ptr<Observer> observer) {
+  const bool is_open =
+      store->manifest().protection != Protection::sealed && socket_.local_address().is_wildcard();
+  if (is_open && options_.log && !std::exchange(warned_, true))
+    options_.log(
+        LogLevel::warning,
+        "bound to every interface and not sealed: whoever reads the locator on its way can pull and read");
   return engine_.add(std::move(store), std::move(observer));
 }
 

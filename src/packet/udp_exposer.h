@@ -53,6 +53,7 @@ class UdpExposer : public std::enable_shared_from_this<UdpExposer> {
   bool sending_ = false;  // train_ is not sent whole
   std::string host_;
   std::uint16_t port_ = 0;
+  bool warned_ = false;
   std::unique_ptr<Timer> timer_;  // of what no datagram asks for
   std::unique_ptr<Watch> watch_;  // last, so that it goes before the socket
 };

@@ -340,9 +340,10 @@ void ExposedSegment::on_published() {
   (void)seal_if_done();
 }
 
-void ExposedSegment::on_final_size(std::uint64_t size) {
+void ExposedSegment::on_final_size(const FinalSize& size) {
   const auto lock = writing();
-  live().final_size.store(size, std::memory_order_release);
+  live().end_tag = size.tag;
+  live().final_size.store(size.bytes, std::memory_order_release);
   fault_point("live part: final size known");
   tell();
 }

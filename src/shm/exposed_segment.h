@@ -66,7 +66,7 @@ class ExposedSegment {
 
   // Any thread. Each wakes whoever waits.
   void on_published();
-  void on_final_size(std::uint64_t size);
+  void on_final_size(const FinalSize& size);
   void on_state(SurfaceState state);
 
  private:
@@ -137,7 +137,7 @@ class SegmentRegion : public Region {
     return segment_->reserve(offset, length);
   }
   void on_published() override { segment_->on_published(); }
-  void on_final_size(std::uint64_t size) override { segment_->on_final_size(size); }
+  void on_final_size(const FinalSize& size) override { segment_->on_final_size(size); }
   void on_state(SurfaceState state) override { segment_->on_state(state); }
 
  private:

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/stored_chunk.h"
 #include "shm/owner.h"
 
 namespace rgtp::shm {
@@ -49,6 +50,7 @@ Result<LiveWords> live_words_in(std::span<const std::byte> copy) {
                  .counter = word(offsetof(LivePart, counter)),
                  .published = word(offsetof(LivePart, published))};
   std::memcpy(&live.final_size, copy.data() + offsetof(LivePart, final_size), sizeof live.final_size);
+  std::memcpy(live.end_tag.data(), copy.data() + offsetof(LivePart, end_tag), live.end_tag.size());
   return live;
 }
 
@@ -57,8 +59,9 @@ Result<LiveWords> live_words_in(std::span<const std::byte> copy) {
 class MappedBytes : public Region {
  public:
   // Of an inline segment: a part of the object's mapping, which outlives this.
-  MappedBytes(std::span<const std::byte> bytes, const Descriptor& object, std::uint64_t offset)
-      : bytes_(bytes), descriptor_(object.get()), offset_(offset) {}
+  MappedBytes(std::span<const std::byte> bytes, const Descriptor& object, std::uint64_t offset,
+              bool is_unchangeable)
+      : bytes_(bytes), descriptor_(object.get()), offset_(offset), is_unchangeable_(is_unchangeable) {}
   // Of a file, which it keeps.
   MappedBytes(fs::path path, const FileStamp& stamp, Descriptor file, bip::mapped_region mapping)
       : path_(std::move(path)),
@@ -79,6 +82,7 @@ class MappedBytes : public Region {
     return fail(Errc::invalid_argument, "another process's surface is not written to");
   }
   std::span<const std::byte> mapped() const override { return bytes_; }
+  bool is_unchangeable() const override { return is_unchangeable_; }
   std::span<std::byte> writable() override { return {}; }
   Result<void> check_unchanged(ReadMode /*mode*/) const override {
     struct stat status = {};
@@ -121,6 +125,7 @@ class MappedBytes : public Region {
   const std::span<const std::byte> bytes_;
   int descriptor_;
   const std::uint64_t offset_ = 0;
+  const bool is_unchangeable_ = false;
   Reader reader_;
 };
 
@@ -200,6 +205,7 @@ bool is_left_to_stay(const fs::path& directory, const SurfaceId& id, uid_t user)
 OpenedSegment::OpenedSegment(SegmentObject object, Descriptor owner_file)
     : header_(std::move(*object.header)),
       layout_(header_.layout()),
+      is_unchangeable_(object.is_unchangeable),
       object_(std::move(object.descriptor)),
       owner_file_(std::move(owner_file)) {}
 
@@ -239,6 +245,7 @@ Result<std::shared_ptr<OpenedSegment>> OpenedSegment::take(Descriptor object, ui
   if (taken->user != user || taken->header->manifest.id != id ||
       taken->header->kind != RegionKind::inline_bytes)
     return not_taken(Errc::malformed_data, "the memory that was handed over is not this surface's");
+  taken->is_unchangeable = (seals & F_SEAL_WRITE) != 0;
   return open(std::move(*taken), directory);
 }
 
@@ -266,7 +273,7 @@ Result<void> OpenedSegment::map() {
                   manifest().chunk_count());
   if (is_file()) return map_file_region();
   region_ = std::make_unique<MappedBytes>(object.subspan(layout_.data_offset, layout_.data_bytes), object_,
-                                          layout_.data_offset);
+                                          layout_.data_offset, is_unchangeable_);
   return {};
 }
 
@@ -307,22 +314,15 @@ std::optional<std::uint64_t> OpenedSegment::final_size() const {
 
 Result<ReadStatus> OpenedSegment::read(ChunkIndex chunk, std::uint32_t offset, std::span<std::byte> out,
                                        ReadMode mode) const {
-  const std::uint32_t length = manifest().length_of(chunk);
-  if (offset < length) {
-    const auto part = out.first(std::min<std::size_t>(out.size(), length - offset));
-    auto status = region_->read(manifest().offset_of(chunk) + offset, part, mode);
-    if (!status || *status == ReadStatus::would_block) return status;
-    out = out.subspan(part.size());
-    offset = length;
-  }
-  const std::uint64_t in_trailer = std::min<std::uint64_t>(offset - length, manifest().trailer_bytes);
-  const auto part = out.first(std::min<std::size_t>(out.size(), manifest().trailer_bytes - in_trailer));
-  const std::uint64_t at =
-      layout_.trailers_offset + std::uint64_t{chunk.value} * manifest().trailer_bytes + in_trailer;
-  std::fill(out.begin() + static_cast<std::ptrdiff_t>(part.size()), out.end(), std::byte{0});
-  if (object_) return reader_.read(object_.get(), surfaces_memory, at, part, mode);
-  std::copy_n(bytes_of(mapping_).begin() + static_cast<std::ptrdiff_t>(at), part.size(), part.begin());
-  return ReadStatus::done;
+  return core::read_stored(
+      manifest(), chunk, offset, out,
+      [&](std::uint64_t at, std::span<std::byte> part) { return region_->read(at, part, mode); },
+      [&](std::uint32_t in_trailer, std::span<std::byte> part) -> Result<ReadStatus> {
+        const std::uint64_t at = layout_.trailer_offset(manifest(), chunk) + in_trailer;
+        if (object_) return reader_.read(object_.get(), surfaces_memory, at, part, mode);
+        std::ranges::copy(bytes_of(mapping_).subspan(at, part.size()), part.begin());
+        return ReadStatus::done;
+      });
 }
 
 bool OpenedSegment::is_whole() const {
@@ -351,22 +351,27 @@ bool OpenedSegment::has_owner() const { return is_locked(owner_file_.get()); }
 Result<void> OpenedSegment::check_offered() const { return check_offered(live_words()); }
 
 Result<void> OpenedSegment::check_offered(const Result<LiveWords>& live) const {
+  return shm::check_offered(header_, live, object_, owner_file_);
+}
+
+Result<void> check_offered(const SegmentHeader& header, const Result<LiveWords>& live,
+                           const Descriptor& object, const Descriptor& owner_file) {
   if (!live) return fail(live.error());
   switch (live->state) {
     case SurfaceState::growing: break;
     case SurfaceState::finished:
       // Whoever takes it whole relies on a size that is there and within the capacity.
-      if (!manifest().size_pending || live->final_size <= manifest().size) break;
+      if (!header.manifest.size_pending || live->final_size <= header.manifest.size) break;
       return not_taken(Errc::malformed_data, "the segment is finished with a size that cannot be");
     case SurfaceState::aborted:
       return not_taken(Errc::aborted, "the exposer gave the surface up before it was finished");
     case SurfaceState::withdrawn: return not_taken(Errc::withdrawn, "the exposer has withdrawn the surface");
     default: return not_taken(Errc::malformed_data, "the segment is in a state that cannot be");
   }
-  if (has_owner()) return {};
+  if (is_locked(owner_file.get())) return {};
   // A persistent one is offered without, until somebody removes it.
   struct stat status = {};
-  if (header_.persistent && live->state == SurfaceState::finished && ::fstat(object_.get(), &status) == 0)
+  if (header.persistent && live->state == SurfaceState::finished && ::fstat(object.get(), &status) == 0)
     return status.st_nlink > 0 ? Result<void>()
                                : not_taken(Errc::withdrawn, "the surface that was left has been removed");
   return not_taken(Errc::exposer_gone, "the process that exposed the surface has ended");

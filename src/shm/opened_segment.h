@@ -31,6 +31,7 @@ struct LiveWords {
   std::uint32_t counter = 0;
   std::uint32_t published = 0;
   std::uint64_t final_size = unknown_size;
+  EndTag end_tag{};
 };
 
 // A segment's object, found, checked and copied from, not mapped: for whoever looks at several.
@@ -38,6 +39,7 @@ struct SegmentObject {
   // A socket stands under the name, at which to ask for the object (broker_request.h): no descriptor then.
   bool is_brokered = false;
   Descriptor descriptor;
+  bool is_unchangeable = false;  // its seals keep everybody from writing to it, as who was given it knows
   uid_t user = 0;
   std::uint64_t bytes = 0;
   std::optional<SegmentPrefix> prefix;
@@ -60,6 +62,11 @@ struct SegmentObject {
 bool is_left_to_stay(const SegmentObject& object);
 // The same of the surface of that id, where it is the user's.
 bool is_left_to_stay(const std::filesystem::path& directory, const SurfaceId& id, uid_t user);
+
+// Whether the segment is offered: not withdrawn, aborted or left by a dead process. By its words as they were
+// read, and what both descriptors say now.
+[[nodiscard]] Result<void> check_offered(const SegmentHeader& header, const Result<LiveWords>& live,
+                                         const Descriptor& object, const Descriptor& owner_file);
 
 class OpenedSegment : public Store {
  public:
@@ -84,6 +91,7 @@ class OpenedSegment : public Store {
   std::uint32_t published() const override { return live().published.load(std::memory_order_acquire); }
   SurfaceState state() const override;
   std::optional<std::uint64_t> final_size() const override;
+  EndTag end_tag() const override { return live().end_tag; }
   Result<ReadStatus> read(ChunkIndex chunk, std::uint32_t offset, std::span<std::byte> out,
                           ReadMode mode) const override;
 
@@ -120,6 +128,7 @@ class OpenedSegment : public Store {
 
   SegmentHeader header_;
   SegmentLayout layout_;
+  bool is_unchangeable_;
   Descriptor object_;
   Descriptor owner_file_;
   boost::interprocess::mapped_region mapping_;  // of the object

@@ -174,4 +174,15 @@ std::uint64_t huge_page_bytes_mapped(std::span<const std::byte> memory) {
   return kib * 1024;
 }
 
+int write_fully(int fd, std::uint64_t offset, std::span<const std::byte> in) {
+  while (!in.empty()) {
+    const ssize_t put = ::pwrite(fd, in.data(), in.size(), static_cast<off_t>(offset));
+    if (put < 0 && errno == EINTR) continue;
+    if (put <= 0) return put < 0 ? errno : EIO;
+    offset += static_cast<std::uint64_t>(put);
+    in = in.subspan(static_cast<std::size_t>(put));
+  }
+  return 0;
+}
+
 }  // namespace rgtp::shm

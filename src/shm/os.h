@@ -38,6 +38,9 @@ class Reader {
   mutable std::atomic<bool> knows_nowait_{true};
 };
 
+// All of it; 0 or an errno.
+int write_fully(int fd, std::uint64_t offset, std::span<const std::byte> in);
+
 FileStamp stamp_of(const struct stat& status);
 
 // The name of a descriptor's file below /proc, through which it can be reopened or linked.

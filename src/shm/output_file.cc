@@ -31,17 +31,6 @@ namespace {
 
 constexpr std::string_view another_directory = "choose a directory that exists and that you may write to";
 
-int write_fully(int fd, std::uint64_t offset, std::span<const std::byte> in) {
-  while (!in.empty()) {
-    const ssize_t put = ::pwrite(fd, in.data(), in.size(), static_cast<off_t>(offset));
-    if (put < 0 && errno == EINTR) continue;
-    if (put <= 0) return put < 0 ? errno : EIO;
-    offset += static_cast<std::uint64_t>(put);
-    in = in.subspan(static_cast<std::size_t>(put));
-  }
-  return 0;
-}
-
 bool is_in_memory(int fd) {
   struct statfs system = {};
   return ::fstatfs(fd, &system) == 0 && system.f_type == TMPFS_MAGIC;

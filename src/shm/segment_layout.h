@@ -73,6 +73,10 @@ struct SegmentLayout {
       0;  // a multiple of a page, and of 2 MiB for that much; the object's end for a file
   std::uint64_t data_bytes = 0;
   std::uint64_t object_bytes = 0;
+
+  std::uint64_t trailer_offset(const Manifest& manifest, ChunkIndex chunk) const {
+    return trailers_offset + std::uint64_t{chunk.value} * manifest.trailer_bytes;
+  }
   friend bool operator==(const SegmentLayout&, const SegmentLayout&) = default;
 };
 

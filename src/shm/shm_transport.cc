@@ -17,6 +17,7 @@
 #include "shm/mapping_cache.h"
 #include "shm/opened_segment.h"
 #include "shm/segment_follower.h"
+#include "shm/unmapped_segment.h"
 #include "shm/waiter.h"
 
 namespace rgtp::shm {
@@ -107,6 +108,20 @@ class ShmFetch : public Fetch {
   std::unique_ptr<Waiter::Ticket> ticket_;
 };
 
+// A pull of a finished surface whose owner is not trusted.
+class UnmappedFetch : public Fetch {
+ public:
+  UnmappedFetch(std::shared_ptr<UnmappedSegment> segment, Sink& sink, EventLoop& loop)
+      : fetch_(std::make_shared<core::LocalFetch>(std::move(segment), sink, loop)) {
+    fetch_->start();
+  }
+  ~UnmappedFetch() override { fetch_->cancel(); }
+  void want_changed() override { fetch_->want_changed(); }
+
+ private:
+  const std::shared_ptr<core::LocalFetch> fetch_;
+};
+
 // A pull of a surface whose exposer is asked for it first.
 class BrokeredFetch : public Fetch {
  public:
@@ -157,6 +172,10 @@ class ShmTransport : public Transport {
     return std::make_shared<SegmentRegion>(std::move(*segment));
   }
 
+  bool can_offer(const Region& region) const override {
+    return dynamic_cast<const SegmentRegion*>(&region) != nullptr || region.file().has_value();
+  }
+
   Result<std::unique_ptr<Exposure>> expose(std::shared_ptr<const Store> store, const Offer& offer,
                                            EventLoop& loop, std::shared_ptr<Observer> observer) override {
     sweep_once(loop);
@@ -192,6 +211,11 @@ class ShmTransport : public Transport {
   }
 
   Result<std::unique_ptr<Fetch>> pull(const Locator& locator, Sink& sink, EventLoop& loop) override {
+    if (locator.key() || locator.root()) {
+      auto unmapped = UnmappedSegment::open(options_.directory, locator, trust_, options_.log);
+      if (!unmapped) return fail(std::move(unmapped).error());
+      if (*unmapped != nullptr) return std::make_unique<UnmappedFetch>(std::move(*unmapped), sink, loop);
+    }
     auto segment = open_segment(locator);
     if (!segment) return fail(std::move(segment).error());
     if (*segment == nullptr)

@@ -1,6 +1,7 @@
 #include "transport/expose_job.h"
 
 #include <algorithm>
+#include <cassert>
 #include <utility>
 #include <vector>
 
@@ -48,24 +49,34 @@ Result<void> ExposeJob::open_source() {
   const auto& path = snapshot != nullptr ? snapshot->path : std::get<Source::File>(source_.what()).path;
   auto file = shm::SourceFile::open(path);
   if (!file) return fail(std::move(file).error());
-  (snapshot != nullptr ? original_ : region_) = *file;
+  const bool is_copied = snapshot != nullptr || options_.protection == Protection::sealed;
+  (is_copied ? original_ : region_) = *file;
   return set_manifest((*file)->size(), options_.name.empty() ? path.filename().string() : options_.name);
 }
 
 Result<void> ExposeJob::set_manifest(std::uint64_t size, std::string name) {
   auto made = make_manifest(size, std::move(name), options_.chunk_bytes);
   if (!made) return fail(std::move(made).error());
+  auto protection = SurfaceProtection::apply(options_, *made);
+  if (!protection) return fail(std::move(protection).error());
   manifest_ = std::move(*made);
+  protection_ = std::move(*protection);
+  if (protection_.rooted) {
+    leaves_.resize(manifest_.chunk_count());
+    tags_.resize(manifest_.chunk_count());
+  }
   return {};
 }
 
 void ExposeJob::on_source_opened(Result<void> opened) {
   if (opened && region_ == nullptr) {
     auto allocated = core_->allocate(manifest_, options_);
-    if (allocated)
-      region_ = std::move(*allocated);
-    else
+    if (allocated) {
+      region_ = std::move(allocated->region);
+      memory_ = std::move(allocated->memory);
+    } else {
       opened = fail(std::move(allocated).error());
+    }
   }
   if (!opened) return finish(std::move(opened));
   store_ = std::make_shared<core::SurfaceStore>(manifest_, region_);
@@ -78,29 +89,62 @@ void ExposeJob::next_pieces() {
     const std::uint32_t first = begun_;
     begun_ = std::min(chunks, begun_ + std::max(1U, piece_bytes / manifest_.chunk_bytes));
     ++running_;
-    on_worker([this, first, end = begun_] { return tag_piece(first, end); },
-              [this](Result<void> tagged) { on_tagged(std::move(tagged)); });
+    on_worker([this, first, end = begun_] { return store_piece(first, end); },
+              [this](Result<void> stored) { on_stored(std::move(stored)); });
   }
   if (running_ > 0) return;
+  if (!result_ || !protection_.rooted) return check_source();
+  on_worker([this] { return publish_under_root(); },
+            [this](Result<void> published) {
+              result_ = std::move(published);
+              check_source();
+            });
+}
+
+void ExposeJob::check_source() {
   const auto& source = original_ != nullptr ? original_ : region_;
   if (!result_ || !source->file()) return finish(result_);
   on_worker([source] { return source->check_unchanged(ReadMode::may_block); },
             [this](Result<void> unchanged) { finish(std::move(unchanged)); });
 }
 
-void ExposeJob::on_tagged(Result<void> tagged) {
+void ExposeJob::on_stored(Result<void> stored) {
   --running_;
-  if (result_) result_ = std::move(tagged);
+  if (result_) result_ = std::move(stored);
   next_pieces();
 }
 
-Result<void> ExposeJob::tag_piece(std::uint32_t first_chunk, std::uint32_t end_chunk) {
+Result<void> ExposeJob::store_piece(std::uint32_t first_chunk, std::uint32_t end_chunk) {
   std::vector<std::byte> buffer;
+  ChunkStorer storer(manifest_, protection_);
   for (ChunkIndex chunk{first_chunk}; chunk.value < end_chunk; ++chunk.value) {
     const auto bytes = bring(chunk, buffer);
     if (!bytes) return fail(bytes.error());
-    (void)store_->publish(chunk, core::chunk_tag(chunk, *bytes));
+    const bool claimed = store_->claim(chunk);
+    assert(claimed);
+    (void)claimed;
+    const auto stored = storer.store(chunk, *bytes, *region_);
+    if (!stored) return fail(stored.error());
+    if (protection_.rooted) {
+      leaves_[chunk.value] = core::merkle_leaf(stored->bytes, stored->tag);
+      tags_[chunk.value] = stored->tag;
+    } else {
+      store_->publish_claimed(chunk, stored->tag);
+    }
   }
+  return {};
+}
+
+// Of a chunk's proof every other chunk is a part.
+Result<void> ExposeJob::publish_under_root() {
+  const core::MerkleTree tree(std::move(leaves_));
+  std::vector<std::byte> trailer(manifest_.trailer_bytes);
+  for (ChunkIndex chunk{0}; chunk.value < manifest_.chunk_count(); ++chunk.value) {
+    std::ranges::copy(tags_[chunk.value], trailer.begin());
+    tree.prove(chunk, std::span(trailer).subspan(sizeof(core::Tag)));
+    store_->publish_claimed(chunk, trailer);
+  }
+  root_ = core::surface_root(manifest_, tree.head());
   return {};
 }
 
@@ -109,16 +153,18 @@ Result<std::span<const std::byte>> ExposeJob::bring(ChunkIndex chunk, std::vecto
   const std::uint64_t offset = manifest_.offset_of(chunk);
   const std::uint32_t length = manifest_.length_of(chunk);
   if (const auto* memory = std::get_if<Source::Memory>(&source_.what())) {
+    if (protection_.is_sealed()) return memory->bytes.subspan(offset, length);
     if (auto written = region_->write(offset, memory->bytes.subspan(offset, length)); !written)
       return fail(std::move(written).error());
     return region_->mapped().subspan(offset, length);
   }
-  if (original_ != nullptr) {
+  const bool is_in_place = original_ != nullptr && !protection_.is_sealed();
+  if (is_in_place) {
     if (auto reserved = region_->reserve(offset, length); !reserved) return fail(std::move(reserved).error());
   } else {
     buffer.resize(length);
   }
-  const auto part = original_ != nullptr ? region_->writable().subspan(offset, length) : std::span(buffer);
+  const auto part = is_in_place ? region_->writable().subspan(offset, length) : std::span(buffer);
   auto read = (original_ != nullptr ? original_ : region_)->read(offset, part, ReadMode::may_block);
   if (!read) return fail(std::move(read).error());
   return part;
@@ -128,11 +174,11 @@ void ExposeJob::finish(Result<void> result) {
   original_.reset();
   if (!result) return end(std::move(result));
   store_->end(SurfaceState::finished);
-  auto exposed = core_->offer(store_, options_);
+  auto exposed = core_->offer({store_, protection_, root_, std::move(memory_)}, options_);
   if (!exposed) return end(fail(std::move(exposed).error()));
   exposed_ = std::move(*exposed);
   if (options_.local_name.empty()) return end({});
-  on_worker([this] { return exposed_->take_local_name(options_.local_name); },
+  on_worker([this] { return exposed_->take_local_name(options_); },
             [this](Result<void> taken) { end(std::move(taken)); });
 }
 

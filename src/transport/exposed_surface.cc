@@ -12,23 +12,27 @@ std::string name_of(ChunkIndex chunk) { return "chunk " + std::to_string(chunk.v
 
 }  // namespace
 
-ExposedSurface::ExposedSurface(EventLoop& loop, std::shared_ptr<core::SurfaceStore> store,
-                               std::shared_ptr<core::Counters> counters,
+ExposedSurface::ExposedSurface(EventLoop& loop, Prepared prepared, std::shared_ptr<core::Counters> counters,
                                std::vector<std::unique_ptr<Exposure>> exposures,
                                std::shared_ptr<detail::CallbackGate> gate, bool persistent)
     : loop_(loop),
-      store_(std::move(store)),
+      store_(std::move(prepared.store)),
       counters_(std::move(counters)),
       // Transports are given nearest first: the last one's locator reaches furthest.
-      locator_(exposures.back()->locator()),
+      locator_(exposures.back()->locator().with(prepared.protection.key, prepared.root)),
+      sealing_(prepared.protection.is_sealed() && store_->state() == SurfaceState::growing
+                   ? new Sealing{std::move(prepared.protection), {}}
+                   : nullptr),
+      memory_(std::move(prepared.memory)),
       loaned_(store_->manifest().chunk_count()),
       exposures_(std::move(exposures)),
       gate_(std::move(gate)),
       persistent_(persistent) {}
 
-Result<void> ExposedSurface::take_local_name(const std::string& name) {
-  if (name.empty()) return {};
-  auto taken = shm::LocalName::take(name, locator_);
+Result<void> ExposedSurface::take_local_name(const ExposeOptions& options) {
+  if (options.local_name.empty()) return {};
+  const auto key = options.key_in_local_name ? locator_.key() : std::nullopt;
+  auto taken = shm::LocalName::take(options.local_name, locator_.with(key, locator_.root()));
   if (!taken) return fail(std::move(taken).error());
   local_name_ = std::move(*taken);
   return {};
@@ -67,7 +71,7 @@ Result<void> ExposedSurface::check_chunk(ChunkIndex chunk) const {
   if (chunk.value >= manifest().chunk_count())
     return fail(Errc::out_of_range, name_of(chunk) + " is behind the last one: this surface has " +
                                         std::to_string(manifest().chunk_count()) + " chunks");
-  if (store_->has(chunk))
+  if (store_->is_claimed(chunk))
     return fail(Errc::invalid_argument,
                 name_of(chunk) + " is published already and never changes: loan another");
   return {};
@@ -79,8 +83,17 @@ Result<std::span<std::byte>> ExposedSurface::loan(ChunkIndex chunk) {
   const std::uint32_t length = manifest().length_of(chunk);
   if (auto reserved = store_->region().reserve(offset, length); !reserved)
     return fail(std::move(reserved).error());
+  const bool counts = memory_ != nullptr && manifest().size_pending && !loaned_.test(chunk.value);
+  if (counts && !memory_->add(length))
+    return fail(Errc::no_space, "another chunk is more than max_memory allows: withdraw other surfaces");
   loaned_.set(chunk.value);
-  return store_->region().writable().subspan(offset, length);
+  return loaned_memory(chunk);
+}
+
+std::span<std::byte> ExposedSurface::loaned_memory(ChunkIndex chunk) {
+  const std::uint32_t length = manifest().length_of(chunk);
+  if (sealing_ != nullptr) return sealing_->loans.loan(chunk, length);
+  return store_->region().writable().subspan(manifest().offset_of(chunk), length);
 }
 
 Result<void> ExposedSurface::publish(ChunkIndex chunk) {
@@ -95,9 +108,26 @@ Result<void> ExposedSurface::publish_loaned(ChunkIndex chunk) {
   if (!loaned_.test(chunk.value))
     return fail(Errc::invalid_argument,
                 name_of(chunk) + " was not loaned: loan it, fill it, then publish it");
+  if (sealing_ != nullptr) return publish_sealed(chunk);
   const auto bytes = store_->mapped().subspan(manifest().offset_of(chunk), manifest().length_of(chunk));
   if (store_->publish(chunk, core::chunk_tag(chunk, bytes))) return {};
   return fail(Errc::invalid_argument, name_of(chunk) + " was published by another thread at the same time");
+}
+
+// Loaned, claimed, sealed, published, in this order and never back: whatever fails, a chunk is not sealed a
+// second time, which would be under the nonce of the first.
+Result<void> ExposedSurface::publish_sealed(ChunkIndex chunk) {
+  const auto plain = sealing_->loans.take(chunk);
+  if (!plain || !store_->claim(chunk))
+    return fail(Errc::invalid_argument, name_of(chunk) + " was published by another thread at the same time");
+  ChunkStorer storer(manifest(), sealing_->protection);
+  const auto stored = storer.store(chunk, *plain, store_->region());
+  if (!stored) {
+    abort();
+    return fail(stored.error());
+  }
+  store_->publish_claimed(chunk, stored->tag);
+  return {};
 }
 
 Result<void> ExposedSurface::check_size(std::uint64_t size) const {
@@ -132,11 +162,11 @@ Result<void> ExposedSurface::finish(std::optional<std::uint64_t> size) {
   const std::uint64_t final_size = size.value_or(m.size);
   if (auto checked = check_size(final_size); !checked) return checked;
   if (m.size_pending) {
-    store_->set_final_size(final_size);
+    store_->set_final_size(
+        {final_size, sealing_ != nullptr ? sealing_->protection.keys->end_tag(final_size) : EndTag{}});
     if (const std::uint64_t tail = final_size % m.chunk_bytes; tail != 0) {
-      const auto bytes = store_->region().writable().subspan(final_size, m.chunk_bytes - tail);
-      std::fill(bytes.begin(), bytes.end(), std::byte{0});
       const ChunkIndex rest{static_cast<std::uint32_t>(final_size / m.chunk_bytes)};
+      std::ranges::fill(loaned_memory(rest).subspan(tail), std::byte{0});
       if (auto published = publish_loaned(rest); !published) return published;
     }
   }

@@ -12,15 +12,26 @@
 #include "core/counters.h"
 #include "core/surface_store.h"
 #include "shm/local_name.h"
+#include "transport/memory_budget.h"
+#include "transport/sealed_loans.h"
+#include "transport/surface_protection.h"
 
 namespace rgtp::transport {
+
+// What is offered: a store, and what goes with it.
+struct Prepared {
+  std::shared_ptr<core::SurfaceStore> store;
+  SurfaceProtection protection = {};
+  std::optional<Locator::Root> root = {};
+  std::shared_ptr<MemoryBudget::Share> memory = {};
+};
 
 // Made and withdrawn on the loop's thread, where its exposures live; the rest may be called from any.
 class ExposedSurface : public std::enable_shared_from_this<ExposedSurface> {
  public:
-  ExposedSurface(EventLoop& loop, std::shared_ptr<core::SurfaceStore> store,
-                 std::shared_ptr<core::Counters> counters, std::vector<std::unique_ptr<Exposure>> exposures,
-                 std::shared_ptr<detail::CallbackGate> gate, bool persistent);
+  ExposedSurface(EventLoop& loop, Prepared prepared, std::shared_ptr<core::Counters> counters,
+                 std::vector<std::unique_ptr<Exposure>> exposures, std::shared_ptr<detail::CallbackGate> gate,
+                 bool persistent);
 
   const Manifest& manifest() const { return store_->manifest(); }
   const Locator& locator() const { return locator_; }
@@ -38,7 +49,7 @@ class ExposedSurface : public std::enable_shared_from_this<ExposedSurface> {
   [[nodiscard]] Result<void> leave();
   // Before anybody has the surface. It may wait for other processes that take names: not on the loop's thread
   // where that can be helped.
-  [[nodiscard]] Result<void> take_local_name(const std::string& name);
+  [[nodiscard]] Result<void> take_local_name(const ExposeOptions& options);
 
   // What a writer does, as its header says.
   [[nodiscard]] Result<std::span<std::byte>> loan(ChunkIndex chunk);
@@ -50,6 +61,9 @@ class ExposedSurface : public std::enable_shared_from_this<ExposedSurface> {
   Result<void> check_chunk(ChunkIndex chunk) const;
   Result<void> check_size(std::uint64_t size) const;
   Result<void> publish_loaned(ChunkIndex chunk);
+  Result<void> publish_sealed(ChunkIndex chunk);
+  // Of a chunk that was loaned: its memory, for who still writes to it.
+  std::span<std::byte> loaned_memory(ChunkIndex chunk);
   // Tells the transports, on the loop, once for all that happens until then.
   void tell_growth();
 
@@ -57,6 +71,13 @@ class ExposedSurface : public std::enable_shared_from_this<ExposedSurface> {
   const std::shared_ptr<core::SurfaceStore> store_;
   const std::shared_ptr<core::Counters> counters_;
   const Locator locator_;
+  // Of a surface that is sealed; none otherwise.
+  struct Sealing {
+    SurfaceProtection protection;
+    SealedLoans loans;
+  };
+  const std::unique_ptr<Sealing> sealing_;
+  const std::shared_ptr<MemoryBudget::Share> memory_;  // none where there is no limit
   core::ChunkBitmap loaned_;
   std::atomic<bool> growth_told_{false};
   std::vector<std::unique_ptr<Exposure>> exposures_;

@@ -6,6 +6,7 @@
 
 #include <rgtp/exposer.h>
 
+#include "shm/spill_file.h"
 #include "transport/expose_job.h"
 #include "transport/exposer_core.h"
 
@@ -58,7 +59,8 @@ Result<std::vector<Transport*>> ExposerCore::offering(const ExposeOptions& optio
   for (const auto& transport : transports()) {
     if (!options.route.allows(transport->name())) continue;
     // Whoever is refused by an access that was given would fetch the same bytes by packets.
-    if (options.access && options.route.is_automatic() && !transport->enforces_access()) continue;
+    const bool is_open = options.protection != Protection::sealed && !transport->enforces_access();
+    if (options.access && options.route.is_automatic() && is_open) continue;
     offering.push_back(transport.get());
   }
   const auto keeps = [](const Transport* transport) { return transport->keeps_surfaces(); };
@@ -72,11 +74,34 @@ Result<std::vector<Transport*>> ExposerCore::offering(const ExposeOptions& optio
                   : "this exposer has no transport called '" + options.route.to_string() + "'");
 }
 
-Result<std::shared_ptr<Region>> ExposerCore::allocate(const Manifest& manifest,
-                                                      const ExposeOptions& options) {
+Result<ExposerCore::Allocated> ExposerCore::allocate_memory(Transport& transport, const Manifest& manifest,
+                                                            const ExposeOptions& options) {
+  std::shared_ptr<MemoryBudget::Share> memory = budget_->share();
+  // Under a capacity chunks count as they are loaned.
+  if (memory != nullptr && !manifest.size_pending && !memory->add(manifest.stored_bytes()))
+    return fail(Errc::no_space, "the surface needs " + std::to_string(manifest.stored_bytes()) +
+                                    " bytes of memory, and less is left of the " +
+                                    std::to_string(budget_->most()) +
+                                    " of max_memory: withdraw other surfaces, or expose a file");
+  auto region = transport.allocate(manifest, offer_of(options));
+  if (!region) return fail(std::move(region).error());
+  return Allocated{std::move(*region), std::move(memory)};
+}
+
+Result<ExposerCore::Allocated> ExposerCore::allocate(const Manifest& manifest, const ExposeOptions& options) {
   auto transports = offering(options);
   if (!transports) return fail(std::move(transports).error());
-  return transports->front()->allocate(manifest, offer_of(options));
+  auto allocated = allocate_memory(*transports->front(), manifest, options);
+  const bool may_spill = !allocated && allocated.error().code == Errc::no_space &&
+                         options.protection == Protection::sealed && !options.persistent;
+  if (!may_spill) return allocated;
+  auto file = shm::SpillFile::make(spill_directory_, manifest.stored_bytes());
+  if (!file) return fail(Errc::no_space, allocated.error().text + "; nor in a file: " + file.error().text);
+  const auto can_offer = [&](const Transport* transport) { return transport->can_offer(**file); };
+  if (std::ranges::none_of(*transports, can_offer)) return allocated;
+  log(LogLevel::info, "memory has no room for a sealed surface, which is kept in a file without a name in " +
+                          spill_directory_.string() + " and offered by packets alone");
+  return Allocated{std::move(*file), nullptr};
 }
 
 void ExposerCore::hand_over(const std::weak_ptr<EventLoop>& loop, std::shared_ptr<ExposedSurface> exposed,
@@ -87,8 +112,7 @@ void ExposerCore::hand_over(const std::weak_ptr<EventLoop>& loop, std::shared_pt
   pending.resolve(Surface(std::move(held), shared_from_this(), std::move(exposed)));
 }
 
-Result<std::shared_ptr<ExposedSurface>> ExposerCore::offer(std::shared_ptr<core::SurfaceStore> store,
-                                                           const ExposeOptions& options) {
+Result<std::shared_ptr<ExposedSurface>> ExposerCore::offer(Prepared prepared, const ExposeOptions& options) {
   auto transports = offering(options);
   if (!transports) return fail(std::move(transports).error());
   auto counters = std::make_shared<core::Counters>();
@@ -103,16 +127,21 @@ Result<std::shared_ptr<ExposedSurface>> ExposerCore::offer(std::shared_ptr<core:
       return lets_in;
     });
   }
+  // Its first transport gave the memory, or would have.
+  if (prepared.protection.is_sealed())
+    std::erase_if(*transports, [&](const Transport* transport) {
+      return !transport->can_offer(prepared.store->region());
+    });
   for (Transport* const transport : *transports) {
-    if (options.access && !transport->enforces_access())
+    if (options.access && !prepared.protection.is_sealed() && !transport->enforces_access())
       log(LogLevel::warning,
           "the surface's access governs memory alone: whoever has its locator can pull it by " +
               std::string(transport->name()));
-    auto exposure = transport->expose(store, offer, this->loop(), counters);
+    auto exposure = transport->expose(prepared.store, offer, this->loop(), counters);
     if (!exposure) return fail(std::move(exposure).error());
     exposures.push_back(std::move(*exposure));
   }
-  auto surface = std::make_shared<ExposedSurface>(this->loop(), std::move(store), std::move(counters),
+  auto surface = std::make_shared<ExposedSurface>(this->loop(), std::move(prepared), std::move(counters),
                                                   std::move(exposures), std::move(gate), options.persistent);
   ExposedSurface::withdraw_with_loop(surface);
   return surface;
@@ -132,8 +161,7 @@ Result<SurfaceWriter> ExposerCore::begin(const std::shared_ptr<EventLoop>& loop,
   }
   if (!begun) return fail(std::move(begun).error());
   Surface surface(loop, shared_from_this(), *begun);
-  if (auto taken = (*begun)->take_local_name(options.expose.local_name); !taken)
-    return fail(std::move(taken).error());
+  if (auto taken = (*begun)->take_local_name(options.expose); !taken) return fail(std::move(taken).error());
   return SurfaceWriter(std::move(surface));
 }
 
@@ -144,10 +172,19 @@ Result<std::shared_ptr<ExposedSurface>> ExposerCore::begin_on_loop(const WriterO
                                 options.expose.chunk_bytes);
   if (!manifest) return fail(std::move(manifest).error());
   manifest->size_pending = options.capacity.has_value();
+  if (options.expose.rooted)
+    return fail(Errc::invalid_argument,
+                "a surface that grows has no root before it is finished, and its locator is needed before "
+                "that: expose it when it is whole, or seal it");
+  auto protection = SurfaceProtection::apply(options.expose, *manifest);
+  if (!protection) return fail(std::move(protection).error());
   bind_to_loop();
-  auto region = allocate(*manifest, options.expose);
-  if (!region) return fail(std::move(region).error());
-  return offer(std::make_shared<core::SurfaceStore>(*manifest, std::move(*region)), options.expose);
+  auto allocated = allocate(*manifest, options.expose);
+  if (!allocated) return fail(std::move(allocated).error());
+  return offer({.store = std::make_shared<core::SurfaceStore>(*manifest, std::move(allocated->region)),
+                .protection = std::move(*protection),
+                .memory = std::move(allocated->memory)},
+               options.expose);
 }
 
 }  // namespace transport

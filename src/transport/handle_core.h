@@ -68,7 +68,7 @@ template <class Core, class Options>
     loop = std::move(*spawned);
   }
   auto transports = transports_of(options);
-  auto core = share_on_loop(loop, std::make_unique<Core>(*loop, std::move(transports), options.log));
+  auto core = share_on_loop(loop, std::make_unique<Core>(*loop, std::move(transports), options));
   auto bound = loop->post([core] { core->bind_to_loop(); });
   if (!bound) return fail(std::move(bound).error());
   return Opened<Core>{std::move(loop), std::move(core)};

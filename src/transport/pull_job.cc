@@ -84,6 +84,7 @@ void PullJob::cancel() {
     drop_copy();
     state_.reset();
     output_.reset();
+    memory_.reset();
     next_waiters_.clear();
     complete_waiters_.clear();
   });
@@ -110,7 +111,8 @@ void PullJob::end_with_loop() {
 
 bool PullJob::may_stay_in_thread() const {
   // Progress is told on the loop; files are written and bytes are hashed there, or by its workers.
-  return options_.into.empty() && !options_.on_progress && options_.verify == Verify::copies;
+  return options_.into.empty() && !options_.on_progress && options_.verify == Verify::copies &&
+         !locator_.key() && !locator_.root();
 }
 
 // Waiting in the calling thread.
@@ -182,7 +184,7 @@ Result<void> PullJob::on_manifest(const Manifest& manifest) {
   return ready;
 }
 
-Result<void> PullJob::on_final_size(std::uint64_t size) {
+Result<void> PullJob::on_final_size(const FinalSize& size) {
   if (ended_) return {};
   auto cut = state_->on_final_size(size);
   if (cut && copy_ != nullptr) copy_->trim(state_->extent()->chunks);
@@ -201,6 +203,7 @@ Result<void> PullJob::make_storage(const core::PullExtent& extent) {
   } else {
     auto region = core::HeapRegion::make_for(extent.manifest, extent.range.length);
     if (!region) return fail(std::move(region).error());
+    memory_ = *region;
     use(core::store_in_region(extent, std::move(*region)));
   }
   return {};
@@ -219,7 +222,7 @@ void PullJob::create_output(const core::PullExtent& extent) {
         if (!*created) return self->finish(fail(std::move(*created).error()));
         self->output_ = std::move(**created);
         self->use(core::store_in_region(extent, self->output_));
-        if (self->copy_ != nullptr) self->copy_->start(extent, self->output_);
+        self->start_copy();
         if (self->fetch_ != nullptr && !self->ended_) self->fetch_->want_changed();
       });
 }
@@ -232,6 +235,8 @@ void PullJob::use(std::unique_ptr<core::PullStorage> storage) {
 bool PullJob::adopt(std::shared_ptr<const Store> store) {
   if (ended_) return true;
   if (!options_.into.empty() || !store->region().is_memory()) return false;
+  const core::ChunkVerifier& verifier = state_->verifier();
+  if (verifier.decrypts() || (verifier.needs_copies() && !store->region().is_unchangeable())) return false;
   // A window is small enough to be verified as a private copy, which nobody changes afterwards.
   if (is_windowed() && options_.verify == Verify::always) return false;
   state_->adopt(std::move(store));
@@ -240,12 +245,21 @@ bool PullJob::adopt(std::shared_ptr<const Store> store) {
 }
 
 bool PullJob::copy_from(const std::shared_ptr<const Store>& store) {
-  if (ended_ || options_.into.empty()) return false;
-  copy_ = std::make_shared<FileCopy>(
+  if (ended_ || is_windowed()) return false;
+  // On the loop, as it does what comes from elsewhere, only what is not verified yet and is not memory.
+  const bool needs_copies = state_->verifier().needs_copies();
+  if (!needs_copies && (options_.into.empty() || !store->region().is_memory())) return false;
+  copy_ = std::make_shared<ChunkCopy>(
       store, core_->loop(),
       [this](ChunkIndex chunk, Result<ChunkVerdict> copied) { on_copied(chunk, std::move(copied)); });
-  if (output_ != nullptr) copy_->start(*state_->extent(), output_);
+  start_copy();
   return true;
+}
+
+void PullJob::start_copy() {
+  const std::shared_ptr<Region> target = output_ != nullptr ? output_ : memory_;
+  if (copy_ != nullptr && target != nullptr)
+    copy_->start(*state_->extent(), state_->verifier(), {target, output_});
 }
 
 std::optional<Placement> PullJob::place(ChunkIndex chunk) {

@@ -11,7 +11,7 @@
 #include "core/counters.h"
 #include "core/pull_state.h"
 #include "shm/output_file.h"
-#include "transport/file_copy.h"
+#include "transport/chunk_copy.h"
 #include "transport/handle_core.h"
 #include "transport/pending_list.h"
 
@@ -19,7 +19,9 @@ namespace rgtp::transport {
 
 class PullerCore : public HandleCore {
  public:
-  using HandleCore::HandleCore;
+  PullerCore(EventLoop& loop, std::vector<std::shared_ptr<Transport>> transports,
+             const PullerOptions& options)
+      : HandleCore(loop, std::move(transports), options.log) {}
 };
 
 class PullJob : public Sink, public std::enable_shared_from_this<PullJob> {
@@ -41,6 +43,9 @@ class PullJob : public Sink, public std::enable_shared_from_this<PullJob> {
   void cancel();
 
   // The sink: the loop's thread.
+  bool recognizes(const Manifest& manifest, const std::optional<FinalSize>& end) const override {
+    return state_->recognizes(manifest, end);
+  }
   Result<void> on_manifest(const Manifest& manifest) override;
   bool adopt(std::shared_ptr<const Store> store) override;
   bool copy_from(const std::shared_ptr<const Store>& store) override;
@@ -49,7 +54,7 @@ class PullJob : public Sink, public std::enable_shared_from_this<PullJob> {
   // A file is made by a worker first.
   bool takes_beginning() const override { return options_.into.empty() && options_.range.offset == 0; }
   ChunkRange wanted() const override { return state_->wanted(); }
-  Result<void> on_final_size(std::uint64_t size) override;
+  Result<void> on_final_size(const FinalSize& size) override;
   void on_end(Error error) override;
   Observer& observer() override { return counters_; }
 
@@ -86,6 +91,7 @@ class PullJob : public Sink, public std::enable_shared_from_this<PullJob> {
   Error final_error(Error error) const;
   Result<core::PullExtent> begin(const Manifest& manifest);
   Result<void> make_storage(const core::PullExtent& extent);
+  void start_copy();
   void create_output(const core::PullExtent& extent);
   void use(std::unique_ptr<core::PullStorage> storage);
   void on_copied(ChunkIndex chunk, Result<ChunkVerdict> copied);
@@ -113,7 +119,8 @@ class PullJob : public Sink, public std::enable_shared_from_this<PullJob> {
   // The thread that the pull belongs to.
   std::optional<core::PullState> state_;  // anew for every transport tried
   std::shared_ptr<shm::OutputFile> output_;
-  std::shared_ptr<FileCopy> copy_;  // into it, by memory
+  std::shared_ptr<Region> memory_;   // that the range is received in, where it is all held in memory
+  std::shared_ptr<ChunkCopy> copy_;  // into it, by memory
   std::unique_ptr<Fetch> fetch_;
   // In its place, where get() waits for the memory itself: never the loop's.
   std::shared_ptr<Follower> follower_;

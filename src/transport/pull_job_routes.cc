@@ -12,7 +12,9 @@ Result<void> PullJob::resolve_local_name() {
   if (local == nullptr) return {};
   auto found = shm::find_local_name(local->name);
   if (!found) return fail(std::move(found).error());
-  locator_ = std::move(*found);
+  // What the name's file does not say the locator may.
+  locator_ = found->with(locator_.key() ? locator_.key() : found->key(),
+                         locator_.root() ? locator_.root() : found->root());
   return {};
 }
 
@@ -89,7 +91,9 @@ void PullJob::begin_state() {
           .order = options_.order,
           .max_size = is_windowed() || !options_.into.empty() ? whole : options_.max_size,
           .window_bytes = is_windowed() ? options_.window_bytes : whole,
-          .verify = options_.verify},
+          .verify = options_.verify,
+          .key = locator_.key(),
+          .root = locator_.root()},
       counters_);
 }
 
@@ -127,6 +131,7 @@ void PullJob::on_end(Error error) {
     fetch_.reset();
     drop_copy();
     output_.reset();
+    memory_.reset();
     pull_on_loop();
   });
 }

@@ -30,6 +30,7 @@ inline constexpr int exposer_ended = 9;
 inline constexpr int timed_out = 10;
 inline constexpr int bad_data = 11;
 inline constexpr int address_in_use = 12;
+inline constexpr int wrong_key = 13;
 inline constexpr int interrupted = 130;
 inline constexpr int terminated = 143;
 }  // namespace exit_code

@@ -19,6 +19,7 @@ const std::map<Errc, int> promised = {
     {Errc::withdrawn, exit_code::exposer_ended},
     {Errc::aborted, exit_code::exposer_ended},
     {Errc::denied, exit_code::denied},
+    {Errc::wrong_key, exit_code::wrong_key},
     {Errc::already_exposed, exit_code::failure},
     {Errc::source_changed, exit_code::exposer_ended},
     {Errc::corrupted, exit_code::bad_data},

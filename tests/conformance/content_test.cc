@@ -28,7 +28,7 @@ TEST_P(Conformance, AFileIsServedInPlaceAndWrittenUnderItsNameWhenComplete) {
   const auto bytes = pattern(1'000'003);
   const auto source = directory / "source.bin";
   write_file(source, bytes);
-  const Surface surface = exposer_->expose(Source::file(source)).get().value();
+  const Surface surface = exposer_->expose(Source::file(source), protected_by({})).get().value();
   EXPECT_EQ(surface.manifest().name, "source.bin");
   const auto target = directory / "target.bin";
   Pull p = pull(surface, {.into = target});
@@ -170,7 +170,8 @@ TEST_P(Conformance, AViewOutlivesItsPullItsPullerAndTheSurface) {
 TEST_P(Conformance, WhatIsExposedIsACopyOfBorrowedBytes) {
   auto bytes = pattern(100'000);
   const auto original = bytes;
-  const Surface surface = exposer_->expose(Source::bytes(std::span<const std::byte>(bytes))).get().value();
+  const Surface surface =
+      exposer_->expose(Source::bytes(std::span<const std::byte>(bytes)), protected_by({})).get().value();
   std::fill(bytes.begin(), bytes.end(), std::byte{0});
   Pull p = pull(surface);
   EXPECT_TRUE(same_bytes(p.complete().get().value().bytes(), original));

@@ -32,6 +32,9 @@ struct TransportUnderTest {
   std::string winner = {};
   // A pull without `into` is given the exposer's memory, unhashed and all at once.
   bool gives_memory = false;
+  // How everything that is exposed is protected.
+  Protection protection = Protection::checksum;
+  bool rooted = false;
 
   friend void PrintTo(const TransportUnderTest& transport, std::ostream* out) { *out << transport.name; }
 };
@@ -46,7 +49,12 @@ class Conformance : public testing::TestWithParam<TransportUnderTest> {
   }
 
   Surface expose(std::span<const std::byte> bytes, ExposeOptions options = {.chunk_bytes = chunk_bytes}) {
-    return exposer_->expose(Source::bytes(bytes), std::move(options)).get().value();
+    return exposer_->expose(Source::bytes(bytes), protected_by(std::move(options))).get().value();
+  }
+  static ExposeOptions protected_by(ExposeOptions options) {
+    options.protection = GetParam().protection;
+    options.rooted = GetParam().rooted;
+    return options;
   }
   Pull pull(const Surface& surface, PullOptions options = {}) {
     return puller_->pull(surface.locator(), std::move(options));
@@ -105,10 +113,14 @@ class Producer {
 class Growing : public Conformance {
  protected:
   Producer produce(std::span<const std::byte> bytes) {
-    return {exposer_->begin({.size = bytes.size(), .expose = {.chunk_bytes = chunk_bytes}}).value(), bytes};
+    return {
+        exposer_->begin({.size = bytes.size(), .expose = protected_by({.chunk_bytes = chunk_bytes})}).value(),
+        bytes};
   }
   Producer produce_up_to(std::uint64_t capacity, std::span<const std::byte> bytes) {
-    return {exposer_->begin({.capacity = capacity, .expose = {.chunk_bytes = chunk_bytes}}).value(), bytes};
+    return {
+        exposer_->begin({.capacity = capacity, .expose = protected_by({.chunk_bytes = chunk_bytes})}).value(),
+        bytes};
   }
   static void expect_complete(Pull& pull, std::span<const std::byte> bytes) {
     const auto view = pull.complete().get();

@@ -73,15 +73,50 @@ class Keeping : public Transport {
   const std::shared_ptr<Transport> inner_;
 };
 
+const TransportUnderTest udp{.name = "udp",
+                             .make =
+                                 [](auto& exposer, auto& puller) {
+                                   exposer = {udp_transport()};
+                                   puller = {udp_transport()};
+                                 },
+                             .unknown = unknown_network,
+                             .winner = "udp"};
+const TransportUnderTest inproc{.name = "inproc",
+                                .make =
+                                    [](auto& exposer, auto& puller) {
+                                      exposer = {inproc_transport()};
+                                      puller = exposer;
+                                    },
+                                .unknown = unknown_inproc,
+                                .winner = "inproc",
+                                .gives_memory = true};
+const TransportUnderTest shm{.name = "shm",
+                             .make =
+                                 [](auto& exposer, auto& puller) {
+                                   const auto directory = segment_directory();
+                                   exposer = {std::make_shared<Keeping>(directory)};
+                                   puller = {std::make_shared<Keeping>(directory)};
+                                 },
+                             .unknown = unknown_on_this_host,
+                             .winner = "shm",
+                             .gives_memory = true};
+
+// Whose bytes are a private, verified copy by every transport.
+TransportUnderTest sealed(TransportUnderTest transport) {
+  transport.name += "_sealed";
+  transport.protection = Protection::sealed;
+  transport.gives_memory = false;
+  return transport;
+}
+TransportUnderTest rooted(TransportUnderTest transport) {
+  transport.name += "_rooted";
+  transport.rooted = true;
+  transport.gives_memory = false;
+  return transport;
+}
+
 const auto all_transports = testing::Values(
-    TransportUnderTest{.name = "udp",
-                       .make =
-                           [](auto& exposer, auto& puller) {
-                             exposer = {udp_transport()};
-                             puller = {udp_transport()};
-                           },
-                       .unknown = unknown_network,
-                       .winner = "udp"},
+    udp,
     TransportUnderTest{.name = "udp_mtu_1500",
                        .needs = Needs::ipv6,
                        .make =
@@ -117,25 +152,7 @@ const auto all_transports = testing::Values(
                            },
                        .unknown = unknown_network,
                        .winner = "udp"},
-    TransportUnderTest{.name = "inproc",
-                       .make =
-                           [](auto& exposer, auto& puller) {
-                             exposer = {inproc_transport()};
-                             puller = exposer;
-                           },
-                       .unknown = unknown_inproc,
-                       .winner = "inproc",
-                       .gives_memory = true},
-    TransportUnderTest{.name = "shm",
-                       .make =
-                           [](auto& exposer, auto& puller) {
-                             const auto directory = segment_directory();
-                             exposer = {std::make_shared<Keeping>(directory)};
-                             puller = {std::make_shared<Keeping>(directory)};
-                           },
-                       .unknown = unknown_on_this_host,
-                       .winner = "shm",
-                       .gives_memory = true},
+    inproc, shm,
     TransportUnderTest{.name = "auto_with_a_segment",
                        .make =
                            [](auto& exposer, auto& puller) {
@@ -168,6 +185,15 @@ const auto all_transports = testing::Values(
 const auto name_of = [](const auto& parameter) { return parameter.param.name; };
 INSTANTIATE_TEST_SUITE_P(Over, Conformance, all_transports, name_of);
 INSTANTIATE_TEST_SUITE_P(Over, Growing, all_transports, name_of);
+
+const auto sealed_transports = testing::Values(sealed(udp), sealed(inproc), sealed(shm));
+INSTANTIATE_TEST_SUITE_P(Sealed, Conformance, sealed_transports, name_of);
+INSTANTIATE_TEST_SUITE_P(Sealed, Growing, sealed_transports, name_of);
+// What grows has no root.
+INSTANTIATE_TEST_SUITE_P(Rooted, Conformance,
+                         testing::Values(rooted(udp), rooted(inproc), rooted(shm), rooted(sealed(udp)),
+                                         rooted(sealed(shm))),
+                         name_of);
 
 }  // namespace
 }  // namespace rgtp::test

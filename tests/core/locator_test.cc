@@ -162,7 +162,7 @@ TEST(Locator, CarriesAKeyAndARoot) {
   const auto locator = Locator::parse("rgtp:///" + id_text + "#v=" + root_text + "&k=" + key_text).value();
   ASSERT_TRUE(locator.key() && locator.root());
   for (std::size_t i = 0; i < 32; ++i) {
-    EXPECT_EQ((*locator.key())[i], static_cast<std::byte>(i));
+    EXPECT_EQ(locator.key()->bytes()[i], static_cast<std::byte>(i));
     EXPECT_EQ((*locator.root())[i], std::byte{0xff});
   }
   // One order, whichever it came in.

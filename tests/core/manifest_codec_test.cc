@@ -36,7 +36,8 @@ Manifest random_manifest(std::mt19937_64& random) {
   manifest.chunk_bytes = 4096U << random() % 13;
   manifest.size = random() % ((std::uint64_t{manifest.chunk_bytes} << 20) + 1);
   manifest.size_pending = random() % 2 == 0;
-  manifest.trailer_bytes = static_cast<std::uint16_t>(16 + 32 * (random() % 21));
+  if (!manifest.size_pending && random() % 2 == 0)
+    manifest.trailer_bytes = static_cast<std::uint16_t>(16 + 32 * manifest.proof_hashes());
   manifest.name.resize(random() % 256);
   for (char& c : manifest.name) c = static_cast<char>(random() % 256);
   if (random() % 2 == 0) {

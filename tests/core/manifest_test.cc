@@ -1,3 +1,4 @@
+#include <map>
 #include <random>
 
 #include <gtest/gtest.h>
@@ -107,12 +108,19 @@ TEST(Manifest, HasASuiteAndATagOnlyWhereItIsSealed) {
   expect_invalid(manifest, Errc::malformed_data);
 }
 
-TEST(Manifest, HasATrailerOfATagAndUpToTwentyHashes) {
-  Manifest manifest = manifest_of(1, 4096);
-  for (std::uint32_t bytes = 0; bytes <= 0xffff; ++bytes) {
-    manifest.trailer_bytes = static_cast<std::uint16_t>(bytes);
-    const bool expected = bytes >= 16 && bytes <= 16 + 20 * 32 && bytes % 32 == 16;
-    ASSERT_EQ(manifest.validate().has_value(), expected) << bytes;
+TEST(Manifest, HasATrailerOfATagAndOfAHashALevelOverItsChunksOrNone) {
+  const std::map<std::uint32_t, std::uint32_t> levels = {
+      {0, 0}, {1, 0}, {2, 1}, {3, 2}, {4, 2}, {5, 3}, {64, 6}, {65, 7}, {Manifest::max_chunks, 20}};
+  for (const auto& [chunks, hashes] : levels) {
+    Manifest manifest = manifest_of(std::uint64_t{chunks} * 4096, 4096);
+    EXPECT_EQ(manifest.proof_hashes(), hashes);
+    for (std::uint32_t bytes = 0; bytes <= 2048; ++bytes) {
+      manifest.trailer_bytes = static_cast<std::uint16_t>(bytes);
+      ASSERT_EQ(manifest.validate().has_value(), bytes == 16 || bytes == 16 + 32 * hashes) << bytes;
+    }
+    manifest.size_pending = true;
+    manifest.trailer_bytes = static_cast<std::uint16_t>(16 + 32 * hashes);
+    EXPECT_EQ(manifest.validate().has_value(), hashes == 0) << "of what grows there is no proof";
   }
 }
 

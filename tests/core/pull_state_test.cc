@@ -283,12 +283,12 @@ TEST_F(PullStateTest, RefusesWhatItCannotPull) {
   wrong.chunk_bytes = 5000;
   EXPECT_EQ(refusal({}, wrong), Errc::invalid_argument);
   wrong = good;
-  wrong.trailer_bytes += 32;
-  EXPECT_EQ(refusal({}, wrong), Errc::unsupported_version);
+  wrong.trailer_bytes += 16;
+  EXPECT_EQ(refusal({}, wrong), Errc::malformed_data);
   wrong = good;
   wrong.protection = Protection::sealed;
   wrong.suite = CipherSuite::aes_256_gcm;
-  EXPECT_EQ(refusal({}, wrong), Errc::unsupported_version);
+  EXPECT_EQ(refusal({}, wrong), Errc::wrong_key);
 }
 
 TEST_F(PullStateTest, HoldsExactlyTheLargestSizeThatIsAllowed) {

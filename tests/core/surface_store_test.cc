@@ -189,7 +189,9 @@ class ListeningRegion : public Region {
   std::span<const std::byte> mapped() const override { return memory_; }
   std::span<std::byte> writable() override { return memory_; }
   void on_published() override { told.emplace_back("published"); }
-  void on_final_size(std::uint64_t bytes) override { told.push_back("size " + std::to_string(bytes)); }
+  void on_final_size(const FinalSize& bytes) override {
+    told.push_back("size " + std::to_string(bytes.bytes));
+  }
   void on_state(SurfaceState state) override {
     told.push_back("state " + std::to_string(static_cast<unsigned>(state)));
   }

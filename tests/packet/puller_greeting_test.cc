@@ -133,6 +133,8 @@ TEST_F(PullerGreeting, AnEmptySurfaceIsLeftAlone) {
   ASSERT_TRUE(hello);
   ManifestAnswer answer = manifest_answer(*hello);
   core::encode_manifest(empty->manifest(), answer.manifest);
+  answer.published = 0;
+  answer.final_size = 0;
   now_ += round_trip;
   receive(answer);
   EXPECT_TRUE(sink_.is_complete());

@@ -24,7 +24,7 @@ class AdoptingSink : public MemorySink {
     if (on_told) on_told();
     return ChunkVerdict::good;
   }
-  Result<void> on_final_size(std::uint64_t size) override {
+  Result<void> on_final_size(const FinalSize& size) override {
     chunks_before_size = told.size();
     if (refuses_size) return fail(Errc::malformed_data, "as the test wants it");
     return MemorySink::on_final_size(size);

@@ -38,8 +38,8 @@ class MemorySink : public Sink {
     return ChunkVerdict::good;
   }
   ChunkRange wanted() const override { return wanted_.value_or(ChunkRange{}); }
-  Result<void> on_final_size(std::uint64_t size) override {
-    final_size_ = size;
+  Result<void> on_final_size(const FinalSize& size) override {
+    final_size_ = size.bytes;
     if (refuses_final_size_) return fail(Errc::out_of_range, "as the test wants it");
     return {};
   }

@@ -1,27 +1,34 @@
-// A pull by memory into a file: worker threads copy what a store has published, inside the kernel where that
-// can be had, and verify it as it stands in the file.
+// A pull by memory into storage of its own: worker threads copy what a store has published and verify, or
+// decrypt, the copy. Into a file it is copied inside the kernel where that can be had, and verified as it
+// stands there.
 #pragma once
 
 #include <deque>
 #include <functional>
 #include <memory>
 
+#include "core/chunk_verifier.h"
 #include "core/pull_storage.h"
 #include "shm/output_file.h"
 
 namespace rgtp::transport {
 
 // Loop's thread.
-class FileCopy : public std::enable_shared_from_this<FileCopy> {
+class ChunkCopy : public std::enable_shared_from_this<ChunkCopy> {
  public:
-  // A chunk that is wanted is in the file and verified, or failed that and will be copied again, or why
-  // nothing more will come: the source's source_changed or corrupted (again and again), or the file's errors.
+  // Where the copies go: the extent's range. The file is the region, where that is one.
+  struct Target {
+    std::shared_ptr<Region> region;
+    std::shared_ptr<shm::OutputFile> file = nullptr;
+  };
+  // A chunk that is wanted is there and verified, or failed that and will be copied again, or why nothing
+  // more will come: the source's source_changed or corrupted (again and again), or the target's errors.
   using OnCopied = std::function<void(ChunkIndex chunk, Result<ChunkVerdict> copied)>;
 
-  FileCopy(std::shared_ptr<const Store> source, EventLoop& loop, OnCopied on_copied);
+  ChunkCopy(std::shared_ptr<const Store> source, EventLoop& loop, OnCopied on_copied);
 
-  // The file is there: what is added, and was, is copied from now on. It holds the extent's range.
-  void start(const core::PullExtent& extent, std::shared_ptr<shm::OutputFile> output);
+  // The target is there: what is added, and was, is copied from now on.
+  void start(const core::PullExtent& extent, const core::ChunkVerifier& verifier, Target target);
   // A surface that grew has no more than these.
   void trim(const ChunkRange& chunks);
   // The chunk is published.
@@ -42,7 +49,8 @@ class FileCopy : public std::enable_shared_from_this<FileCopy> {
   const OnCopied on_copied_;
   bool is_cancelled_ = false;
   std::optional<core::PullExtent> extent_;
-  std::shared_ptr<shm::OutputFile> output_;
+  std::optional<core::ChunkVerifier> verifier_;
+  Target target_;
   std::deque<ChunkIndex> queue_;
   std::function<void()> when_idle_;
   std::uint32_t running_ = 0;
