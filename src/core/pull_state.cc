@@ -138,6 +138,29 @@ Result<void> PullState::adopt_whole(std::shared_ptr<const Store> store) {
   return {};
 }
 
+Result<void> PullState::read_from(std::shared_ptr<const Store> store) {
+  assert(extent_ && options_.order == Order::content && options_.window_bytes != whole);
+  source_ = std::move(store);
+  use(store_in_window(*extent_));
+  const auto final_size = source_->final_size();
+  if (!final_size) return fail(Errc::malformed_data, "the exposer takes back the size of a finished surface");
+  return on_final_size({*final_size, source_->end_tag()});
+}
+
+Result<void> PullState::prepare_next() {
+  if (source_ == nullptr || !begun() || exhausted()) return {};
+  const ChunkIndex chunk{extent_->chunks.first.value + given_out_};
+  const auto placement = place(chunk);
+  if (!placement) return {};
+  auto read = source_->read(chunk, 0, placement->bytes, ReadMode::may_block);
+  if (read)
+    read = source_->read(chunk, extent_->manifest.length_of(chunk), placement->trailer, ReadMode::may_block);
+  if (!read) return fail(std::move(read).error());
+  const auto verdict = on_chunk(chunk);
+  if (!verdict) return fail(verdict.error());
+  return *verdict == ChunkVerdict::good ? Result<void>() : changed_in(*source_, chunk);
+}
+
 Result<bool> PullState::on_adopted(ChunkIndex chunk) {
   if (!extent_->chunks.contains(chunk) || is_there(chunk)) return false;
   const auto bytes = static_cast<std::uint32_t>(extent_->clip(chunk).length);
@@ -167,9 +190,14 @@ Result<void> PullState::verify_adopted(ChunkIndex chunk) {
   const auto trailer = std::span(stored).subspan(length);
   if (verifier_->verify_plain(chunk, std::span(stored).first(length), trailer)) return {};
   observer_.on_event(event::ChunkRejected{chunk});
-  if (auto unchanged = adopted_->check_unchanged(ReadMode::cached_only); !unchanged) return unchanged;
+  return changed_in(*adopted_, chunk);
+}
+
+Result<void> PullState::changed_in(const Store& store, ChunkIndex chunk) {
+  if (auto unchanged = store.check_unchanged(ReadMode::cached_only); !unchanged) return unchanged;
   return fail(Errc::corrupted, "chunk " + std::to_string(chunk.value) +
-                                   " is not what was exposed: its memory or its file was changed since");
+                                   " failed verification, it is not what was exposed: its memory or its file "
+                                   "was changed since");
 }
 
 void PullState::mark(ChunkIndex chunk) {

@@ -45,6 +45,13 @@ class PullState {
   // The same where every chunk is published: all of them are there at once, unhashed, in content order.
   [[nodiscard]] Result<void> adopt_whole(std::shared_ptr<const Store> store);
 
+  // The same where chunks are to be private copies and are given out in content order, through a window: each
+  // is read and verified, by prepare_next(), when its turn comes.
+  [[nodiscard]] Result<void> read_from(std::shared_ptr<const Store> store);
+  // Before take_next(): what has to be done for that one by the thread that takes it. Errors: corrupted,
+  // source_changed, the region's.
+  [[nodiscard]] Result<void> prepare_next();
+
   // The sink's side, as in transport.h.
   std::optional<Placement> place(ChunkIndex chunk);
   [[nodiscard]] Result<ChunkVerdict> on_chunk(ChunkIndex chunk);
@@ -82,6 +89,8 @@ class PullState {
   void mark(ChunkIndex chunk);
   bool gave_out_others_than(const ChunkRange& chunks) const;
   Result<void> verify_adopted(ChunkIndex chunk);
+  // Why a chunk of the store is not what it was.
+  static Result<void> changed_in(const Store& store, ChunkIndex chunk);
   tl::unexpected<Error> outgrown(std::uint64_t bytes) const;
 
   const Options options_;
@@ -90,6 +99,7 @@ class PullState {
   std::optional<ChunkVerifier> verifier_;
   std::unique_ptr<PullStorage> storage_;
   std::shared_ptr<const Store> adopted_;
+  std::shared_ptr<const Store> source_;      // read_from()
   std::optional<std::uint64_t> final_size_;  // of a surface that was growing
   std::optional<ChunkBitmap> there_;         // of the extent's chunks as they were at first
   std::deque<ChunkIndex> arrived_;           // not given out yet, under Order::arrival

@@ -194,6 +194,11 @@ class ShmTransport : public Transport {
   }
 
   Result<std::shared_ptr<const Store>> open(const Locator& locator, EventLoop& loop) override {
+    if (locator.key() || locator.root()) {
+      auto unmapped = UnmappedSegment::open(options_.directory, locator, trust_, options_.log);
+      if (!unmapped) return fail(std::move(unmapped).error());
+      if (*unmapped != nullptr) return std::shared_ptr<const Store>(std::move(*unmapped));
+    }
     const auto here = on(loop);
     if (auto kept = here->mappings.find(*locator.id())) return kept;
     auto segment = open_segment(locator);

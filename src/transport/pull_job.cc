@@ -112,7 +112,7 @@ void PullJob::end_with_loop() {
 bool PullJob::may_stay_in_thread() const {
   // Progress is told on the loop; files are written and bytes are hashed there, or by its workers.
   return options_.into.empty() && !options_.on_progress && options_.verify == Verify::copies &&
-         !locator_.key() && !locator_.root();
+         (is_windowed() || (!locator_.key() && !locator_.root()));
 }
 
 // Waiting in the calling thread.
@@ -369,9 +369,13 @@ void PullJob::drop_fetch() {
 // The consumer.
 
 void PullJob::serve_waiters() {
-  const bool failed = ended_ && !*ended_;
+  bool failed = ended_ && !*ended_;
   bool taken = false;
   while (!next_waiters_.empty()) {
+    if (auto prepared = state_ ? state_->prepare_next() : Result<void>(); !prepared) {
+      ended_ = std::move(prepared);
+      failed = true;
+    }
     auto view = state_ ? state_->take_next() : std::nullopt;
     // The end is told once the file has its name.
     const bool is_over = ended_ || !committing_;

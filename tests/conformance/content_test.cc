@@ -70,7 +70,7 @@ TEST_P(Conformance, AWindowedPullHoldsNoMoreThanItsWindowAheadOfTheConsumer) {
   auto first = p.next().get().value();
   std::this_thread::sleep_for(std::chrono::milliseconds(100));
   EXPECT_LE(p.stats().chunks, 9U);
-  EXPECT_GE(p.stats().chunks, 8U);
+  EXPECT_GE(p.stats().chunks, GetParam().reads_memory ? 1U : 8U);
 }
 
 TEST_P(Conformance, CompleteOnAWindowedPullIsAnError) {

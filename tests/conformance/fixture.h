@@ -32,6 +32,8 @@ struct TransportUnderTest {
   std::string winner = {};
   // A pull without `into` is given the exposer's memory, unhashed and all at once.
   bool gives_memory = false;
+  // In content order such a pull reads it chunk by chunk, when its turn comes, in the thread that asks.
+  bool reads_memory = false;
   // How everything that is exposed is protected.
   Protection protection = Protection::checksum;
   bool rooted = false;

@@ -105,12 +105,14 @@ const TransportUnderTest shm{.name = "shm",
 TransportUnderTest sealed(TransportUnderTest transport) {
   transport.name += "_sealed";
   transport.protection = Protection::sealed;
+  transport.reads_memory = transport.reads_memory || transport.gives_memory;
   transport.gives_memory = false;
   return transport;
 }
 TransportUnderTest rooted(TransportUnderTest transport) {
   transport.name += "_rooted";
   transport.rooted = true;
+  transport.reads_memory = transport.reads_memory || transport.gives_memory;
   transport.gives_memory = false;
   return transport;
 }

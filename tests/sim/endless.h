@@ -55,7 +55,7 @@ class EndlessSink : public SimulatedSink {
   std::optional<Placement> place(ChunkIndex chunk) override;
   ChunkVerdict on_chunk(ChunkIndex chunk) override;
   ChunkRange wanted() const override { return {ChunkIndex{0}, ChunkIndex{chunks_}}; }
-  Result<void> on_final_size(std::uint64_t /*size*/) override { return {}; }
+  Result<void> on_final_size(const FinalSize& /*size*/) override { return {}; }
 
  private:
   struct Place {

@@ -42,7 +42,7 @@ ChunkVerdict WholeSink::on_chunk(ChunkIndex chunk) {
   return verdict;
 }
 
-Result<void> WholeSink::on_final_size(std::uint64_t size) {
+Result<void> WholeSink::on_final_size(const FinalSize& size) {
   auto cut = state_.on_final_size(size);
   if (!cut)
     on_end(cut.error());

@@ -70,7 +70,7 @@ class WholeSink : public SimulatedSink {
   std::optional<Placement> place(ChunkIndex chunk) override { return state_.place(chunk); }
   ChunkVerdict on_chunk(ChunkIndex chunk) override;
   ChunkRange wanted() const override { return state_.wanted(); }
-  Result<void> on_final_size(std::uint64_t size) override;
+  Result<void> on_final_size(const FinalSize& size) override;
 
  private:
   core::PullState state_;
