@@ -1,7 +1,7 @@
 // Exposes bytes in memory by packets and prints the locator, until it is killed: the side of a transfer from
 // memory to memory that pull_meter pulls from.
 //
-//     memory_exposer MIB [--bind 127.0.0.1:0]
+//     memory_exposer MIB [--bind 127.0.0.1:0] [--seal]
 #include <cstdint>
 #include <cstring>
 #include <iostream>
@@ -28,14 +28,14 @@ std::vector<std::byte> random_bytes(std::size_t size) {
   return bytes;
 }
 
-int expose(std::uint64_t mib, const std::string& bind) {
+int expose(std::uint64_t mib, const std::string& bind, Protection protection) {
   const auto complain = [](const Error& error) {
     std::cerr << "memory_exposer: " << error.message() << '\n';
     return 1;
   };
   auto exposer = Exposer::open({.transports = {udp_transport({.bind = bind})}});
   if (!exposer) return complain(exposer.error());
-  const auto surface = exposer->expose(Source::bytes(random_bytes(mib << 20))).get();
+  const auto surface = exposer->expose(Source::bytes(random_bytes(mib << 20)), {.protection = protection}).get();
   if (!surface) return complain(surface.error());
   std::cout << surface->locator().reveal() << std::endl;
   for (;;) pause();
@@ -51,6 +51,8 @@ int main(int argc, char** argv) {
   std::string bind = "127.0.0.1:0";
   app.add_option("MIB", mib, "how many")->required();
   app.add_option("--bind", bind, "ADDRESS:PORT")->capture_default_str();
+  bool sealed = false;
+  app.add_flag("--seal", sealed, "encrypt them");
   CLI11_PARSE(app, argc, argv);
-  return rgtp::bench::expose(mib, bind);
+  return rgtp::bench::expose(mib, bind, sealed ? rgtp::Protection::sealed : rgtp::Protection::checksum);
 }

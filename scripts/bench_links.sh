@@ -9,10 +9,11 @@
 #   overhead    IP bytes sent for the bytes pulled               delay       added to an idle path at full rate
 #   fanout      64 pullers of one surface                        bulk        1 GiB by veth and loopback, CPU
 #   small       surfaces of 1 KiB a second, by loopback          growth      of a chunk that is written meanwhile
+#   sealed      1 GiB by veth, sealed beside not
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-all_rows=(goodput first_byte tail share pulls disorder overhead delay fanout bulk small growth)
+all_rows=(goodput first_byte tail share pulls disorder overhead delay fanout bulk small growth sealed)
 quick=
 rows=()
 for argument in "$@"; do
@@ -21,7 +22,7 @@ for argument in "$@"; do
   elif [[ " ${all_rows[*]} " = *" $argument "* ]]; then
     rows+=("$argument")
   else
-    sed -n '2,11p' "$0" >&2
+    sed -n '2,12p' "$0" >&2
     exit 2
   fi
 done
