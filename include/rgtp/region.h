@@ -29,6 +29,9 @@ enum class SurfaceState : std::uint32_t {
 // Authenticates the final size of a sealed surface that grew; zeros of any other.
 using EndTag = std::array<std::byte, 16>;
 
+// The head of the Merkle tree over a surface's chunks, which its root covers; zeros where it has none.
+using TreeHead = std::array<std::byte, 32>;
+
 // Where a surface that grew ends. A bare number is that of a surface that is not sealed.
 struct FinalSize {
   FinalSize(std::uint64_t size, const EndTag& end_tag = {}) : bytes(size), tag(end_tag) {}

@@ -31,6 +31,8 @@ class RGTP_EXPORT Store {
   virtual std::optional<std::uint64_t> final_size() const = 0;
   // Of a sealed surface that grew, once final_size() is known.
   virtual EndTag end_tag() const { return {}; }
+  // Of a surface with a root, once it is finished, where the store knows it.
+  virtual TreeHead tree_head() const { return {}; }
 
   // Bytes [offset, offset + out.size()) of the chunk followed by its trailer, zeros behind the trailer's end:
   // what travels, in one address space. The chunk must be published. Errors are the region's.

@@ -36,6 +36,13 @@ struct Placement {
   std::span<std::byte> trailer;
 };
 
+// What an exposer says of a surface, and others may in its place.
+struct Description {
+  Manifest manifest;
+  std::optional<FinalSize> end = {};  // where it is known
+  TreeHead tree_head = {};
+};
+
 enum class ChunkVerdict {
   good,   // verified and available
   again,  // failed verification: fetch it once more
@@ -46,12 +53,10 @@ class RGTP_EXPORT Sink {
  public:
   virtual ~Sink();
 
-  // Whether this manifest, and the end where that is known, are the surface's, as far as the locator's key
-  // tells. A transport that cannot tell who it hears passes over what is not, and lets on_manifest() end the
-  // fetch only where it hears nothing else.
-  virtual bool recognizes(const Manifest& /*manifest*/, const std::optional<FinalSize>& /*end*/) const {
-    return true;
-  }
+  // Whether this is the surface's, as far as the locator's key and root tell. A transport that cannot tell
+  // who it hears passes over what is not, and lets on_manifest() end the fetch only where it hears nothing
+  // else.
+  virtual bool recognizes(const Description& /*description*/) const { return true; }
   // An error ends the fetch: the transport stops and calls nothing more.
   [[nodiscard]] virtual Result<void> on_manifest(const Manifest& manifest) = 0;
   // Offers the transport's own memory. False: the pull has storage of its own, to be filled through place().

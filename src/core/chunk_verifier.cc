@@ -46,12 +46,22 @@ Result<ChunkVerifier> ChunkVerifier::make(const Manifest& manifest, const std::o
 
 ChunkVerifier::ChunkVerifier(const Manifest& manifest, std::shared_ptr<const SurfaceKeys> keys,
                              const std::optional<Locator::Root>& root)
-    : manifest_(manifest), keys_(std::move(keys)), root_(root) {
+    : manifest_(manifest), keys_(std::move(keys)), root_(root), size_(manifest.size) {
   if (keys_ != nullptr) cipher_.emplace(manifest_.suite, *keys_);
 }
 
 ChunkVerifier::ChunkVerifier(const ChunkVerifier& other)
-    : ChunkVerifier(other.manifest_, other.keys_, other.root_) {}
+    : ChunkVerifier(other.manifest_, other.keys_, other.root_) {
+  size_ = other.size_;
+}
+
+std::uint32_t ChunkVerifier::counted(ChunkIndex chunk) const {
+  return counted_bytes(manifest_, chunk, size_);
+}
+
+bool ChunkVerifier::authenticates_head(const TreeHead& head) const {
+  return !root_ || surface_root(manifest_, head) == *root_;
+}
 
 bool ChunkVerifier::is_under_root(ChunkIndex chunk, std::span<const std::byte> bytes,
                                   std::span<const std::byte> trailer) const {
@@ -62,7 +72,7 @@ bool ChunkVerifier::is_under_root(ChunkIndex chunk, std::span<const std::byte> b
 bool ChunkVerifier::verify(ChunkIndex chunk, std::span<std::byte> bytes, std::span<const std::byte> trailer) {
   if (!cipher_) return verify_plain(chunk, bytes, trailer);
   if (root_ && !is_under_root(chunk, bytes, trailer)) return false;
-  return cipher_->open(chunk, bytes, trailer.first(sizeof(Tag)));
+  return cipher_->open(chunk, bytes, counted(chunk), trailer.first(sizeof(Tag)));
 }
 
 bool ChunkVerifier::verify_plain(ChunkIndex chunk, std::span<const std::byte> bytes,

@@ -39,6 +39,11 @@ class ChunkVerifier {
   [[nodiscard]] bool verify_plain(ChunkIndex chunk, std::span<const std::byte> bytes,
                                   std::span<const std::byte> trailer) const;
 
+  // The size of a surface that grew: of a chunk that holds it no more counts, and as long as it is not known
+  // none verifies of which not all does.
+  void set_final_size(std::uint64_t size) { size_ = size; }
+  // Whether that is the head of the tree under the root: true where there is no root.
+  bool authenticates_head(const TreeHead& head) const;
   // Whether a surface that grew ends there: true where it is not sealed, since nobody can tell then.
   bool authenticates_end(const FinalSize& size) const {
     return keys_ == nullptr || keys_->authenticates(size);
@@ -49,11 +54,13 @@ class ChunkVerifier {
                 const std::optional<Locator::Root>& root);
   bool is_under_root(ChunkIndex chunk, std::span<const std::byte> bytes,
                      std::span<const std::byte> trailer) const;
+  std::uint32_t counted(ChunkIndex chunk) const;
 
   Manifest manifest_;
   std::shared_ptr<const SurfaceKeys> keys_;  // none where it is not sealed
   std::optional<Locator::Root> root_;
   std::optional<ChunkCipher> cipher_;
+  std::uint64_t size_;
 };
 
 }  // namespace rgtp::core

@@ -33,10 +33,13 @@ Result<PullExtent> PullState::begin(const Manifest& manifest) {
   return *extent_;
 }
 
-bool PullState::recognizes(const Manifest& manifest, const std::optional<FinalSize>& end) const {
+bool PullState::recognizes(const Description& description) const {
+  const Manifest& manifest = description.manifest;
   const auto verifier = ChunkVerifier::make(manifest, options_.key, options_.root);
-  if (!verifier || !end) return verifier.has_value();
-  return manifest.size_pending ? verifier->authenticates_end(*end) : end->bytes == manifest.size;
+  if (!verifier || !verifier->authenticates_head(description.tree_head)) return false;
+  if (!description.end) return true;
+  return manifest.size_pending ? verifier->authenticates_end(*description.end)
+                               : description.end->bytes == manifest.size;
 }
 
 void PullState::use(std::unique_ptr<PullStorage> storage) {
@@ -76,6 +79,7 @@ Result<void> PullState::on_final_size(const FinalSize& told) {
   if (gave_out_others_than(*chunks))
     return fail(Errc::malformed_data, "the exposer ended the surface before a chunk that it had published");
   final_size_ = size;
+  verifier_->set_final_size(size);
   extent_->range = *range;
   extent_->chunks = *chunks;
   if (!begun()) return {};  // trimmed by use()

@@ -56,7 +56,7 @@ class PullState {
   std::optional<Placement> place(ChunkIndex chunk);
   [[nodiscard]] Result<ChunkVerdict> on_chunk(ChunkIndex chunk);
   ChunkRange wanted() const;
-  bool recognizes(const Manifest& manifest, const std::optional<FinalSize>& end) const;
+  bool recognizes(const Description& description) const;
   // Cuts the extent to what there is of a growing surface. Errors: malformed_data for a size that cannot be,
   // corrupted for one that is not the exposer's, out_of_range.
   [[nodiscard]] Result<void> on_final_size(const FinalSize& size);

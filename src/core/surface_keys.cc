@@ -36,12 +36,14 @@ Aead::Nonce nonce_of(ChunkIndex chunk) {
   return nonce;
 }
 
-std::array<std::byte, sizeof(Digest) + sizeof(std::uint32_t)> associated_with(const Digest& header,
-                                                                              ChunkIndex chunk) {
-  std::array<std::byte, sizeof(Digest) + sizeof(std::uint32_t)> associated;
+using Associated = std::array<std::byte, sizeof(Digest) + 2 * sizeof(std::uint32_t)>;
+
+Associated associated_with(const Digest& header, ChunkIndex chunk, std::uint32_t counted) {
+  Associated associated;
   ByteWriter writer(associated);
   writer.put_bytes(header);
   writer.put(chunk.value);
+  writer.put(counted);
   return associated;
 }
 
@@ -66,15 +68,24 @@ bool SurfaceKeys::authenticates(const FinalSize& size) const {
   return equal_in_constant_time(size.tag, end_tag(size.bytes));
 }
 
-Tag ChunkCipher::seal(ChunkIndex chunk, std::span<const std::byte> plain, std::span<std::byte> out) {
+std::uint32_t counted_bytes(const Manifest& manifest, ChunkIndex chunk, std::uint64_t size) {
+  const std::uint64_t offset = manifest.offset_of(chunk);
+  const std::uint64_t left = size > offset ? size - offset : 0;
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(manifest.length_of(chunk), left));
+}
+
+Tag ChunkCipher::seal(ChunkIndex chunk, std::span<const std::byte> plain, std::uint32_t counted,
+                      std::span<std::byte> out) {
   Tag tag;
-  aead_.seal(nonce_of(chunk), associated_with(header_, chunk), plain, out, tag);
+  aead_.seal(nonce_of(chunk), associated_with(header_, chunk, counted), plain, out, tag);
   return tag;
 }
 
-bool ChunkCipher::open(ChunkIndex chunk, std::span<std::byte> bytes, std::span<const std::byte> tag) {
+bool ChunkCipher::open(ChunkIndex chunk, std::span<std::byte> bytes, std::uint32_t counted,
+                       std::span<const std::byte> tag) {
   assert(tag.size() == Aead::tag_bytes);
-  return aead_.open(nonce_of(chunk), associated_with(header_, chunk), bytes, tag.first<Aead::tag_bytes>());
+  return aead_.open(nonce_of(chunk), associated_with(header_, chunk, counted), bytes,
+                    tag.first<Aead::tag_bytes>());
 }
 
 }  // namespace rgtp::core

@@ -4,9 +4,11 @@
 //     subkeys      HKDF-SHA256(key, salt, "rgtp manifest" | "rgtp end" | "rgtp chunks")
 //     manifest tag HMAC-SHA256(manifest subkey, salt), its first 16 bytes
 //     end tag      HMAC-SHA256(end subkey, final size), its first 16 bytes
-//     chunk        AEAD(chunk subkey, nonce: the chunk's index, associated: salt and index)
+//     chunk        AEAD(chunk subkey, nonce: its index, associated: salt, index and how many bytes count)
 //
-// The salt binds every subkey to the manifest: another suite, chunk size or name is another key.
+// The salt binds every subkey to the manifest: another suite, chunk size or name is another key. A surface
+// that grows is stored in whole chunks, zeros behind its end: that these do not count is authenticated too,
+// or somebody who hides the end could pass them off as content.
 #pragma once
 
 #include <rgtp/key.h>
@@ -42,6 +44,10 @@ class SurfaceKeys {
   Key chunks_;
 };
 
+// How many bytes of a chunk count in a surface that has so many: all that are stored, but in the last one of
+// a surface that grew.
+std::uint32_t counted_bytes(const Manifest& manifest, ChunkIndex chunk, std::uint64_t size);
+
 // Seals and opens chunks. Not thread-safe: one to a thread.
 class ChunkCipher {
  public:
@@ -49,9 +55,11 @@ class ChunkCipher {
       : header_(keys.header()), aead_(suite, keys.chunks()) {}
 
   // A chunk is sealed once under a key, for ever (SurfaceStore::claim()). `out` may be the plain bytes' own.
-  Tag seal(ChunkIndex chunk, std::span<const std::byte> plain, std::span<std::byte> out);
+  Tag seal(ChunkIndex chunk, std::span<const std::byte> plain, std::uint32_t counted,
+           std::span<std::byte> out);
   // In place; where it is false the bytes are worthless.
-  [[nodiscard]] bool open(ChunkIndex chunk, std::span<std::byte> bytes, std::span<const std::byte> tag);
+  [[nodiscard]] bool open(ChunkIndex chunk, std::span<std::byte> bytes, std::uint32_t counted,
+                          std::span<const std::byte> tag);
 
  private:
   const Digest header_;

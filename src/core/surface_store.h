@@ -31,6 +31,7 @@ class SurfaceStore : public Store {
                           ReadMode mode) const override;
 
   EndTag end_tag() const override { return end_tag_; }
+  TreeHead tree_head() const override { return tree_head_; }
 
   // The trailer of a published chunk.
   std::span<const std::byte> trailer(ChunkIndex chunk) const;
@@ -45,6 +46,8 @@ class SurfaceStore : public Store {
   bool publish(ChunkIndex chunk, const Tag& tag);
   // Before the chunk that holds the end is published, once; only for a manifest that says size_pending.
   void set_final_size(const FinalSize& size);
+  // Before the store is offered.
+  void set_tree_head(const TreeHead& head) { tree_head_ = head; }
   // The first end counts.
   void end(SurfaceState state);
 
@@ -59,6 +62,7 @@ class SurfaceStore : public Store {
   ChunkBitmap bitmap_;
   std::atomic<std::uint32_t> published_{0};
   std::atomic<std::uint64_t> final_size_;
+  TreeHead tree_head_{};
   EndTag end_tag_{};  // written before the final size is
   std::atomic<SurfaceState> state_{SurfaceState::growing};
 };

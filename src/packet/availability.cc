@@ -68,7 +68,7 @@ bool Availability::contradicts(const Announce& announce) const {
   if (announce.words.end() > words) return true;
   const std::uint32_t rest = manifest_chunks_ % word_chunks;
   if (announce.words.end() == words && rest != 0 && announce.bits().back() >> rest != 0) return true;
-  return announce.published_to < published_ || announce.published_to > manifest_chunks_;
+  return announce.published_to > manifest_chunks_;
 }
 
 Result<Availability::News> Availability::on_announce(const Announce& announce) {
@@ -79,7 +79,8 @@ Result<Availability::News> Availability::on_announce(const Announce& announce) {
   if (complete_) return News::none;
   News news = announce.published_to > published_ ? News::count : News::none;
   if (announce.published_from > published_) news = News::gap;
-  published_ = announce.published_to;
+  // An older one, or a lie before it: its bits hold all the same.
+  published_ = std::max(published_, announce.published_to);
   for (std::size_t i = 0; i < announce.words.count; ++i)
     if (add(announce.words.first + i, announce.bitmap[i])) news = News::chunks;
   complete_if_all_published();

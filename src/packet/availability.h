@@ -25,7 +25,7 @@ class Availability {
     count,    // more is published, though not in these words
     gap,      // an ANNOUNCE before this one is missing, and of these words nothing is new
     chunks,   // chunks are available that were not
-    ignored,  // it goes beyond the surface, or is older than what is known
+    ignored,  // it goes beyond the surface
   };
 
   // From the start, for a manifest that is valid; on_manifest() is for a MANIFEST that comes later. Errors:

@@ -42,10 +42,11 @@ void Endings::on_heard(TimePoint now) {
   first_unreachable_.reset();
 }
 
-void Endings::on_refused(TimePoint now, Refusal reason) {
-  if (refused_at_) return;
+bool Endings::on_refused(TimePoint now, Refusal reason) {
+  if (refused_at_) return false;
   refused_at_ = now;
   reason_ = reason;
+  return true;
 }
 
 void Endings::on_unreachable(TimePoint now) {

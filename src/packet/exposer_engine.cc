@@ -113,6 +113,7 @@ void ExposerEngine::answer_hello(TimePoint arrived, const Peer& peer, const Hell
       static_cast<std::uint32_t>(CookieJar::lifetime(arrived) / std::chrono::milliseconds(1));
   message.published = published.chunks;
   core::encode_manifest(exposed.store->manifest(), message.manifest);
+  message.tree_head = exposed.store->tree_head();
   output_.answer({peer, arrived, exposed.observer, message});
 }
 

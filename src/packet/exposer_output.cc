@@ -15,6 +15,15 @@ constexpr Duration longest_wait = std::chrono::seconds(1);
 // What was not sent of the total rate for so long is sent behind it.
 constexpr Duration longest_catch_up = std::chrono::milliseconds(2);
 
+// What the total rate makes wait is not old before a full list, of the least that it may hold, is served
+// whole.
+Duration request_age_of(const ExposerLimits& limits) {
+  if (limits.total_bytes_per_second == 0) return limits.request_age;
+  const auto list_takes = Duration(static_cast<std::int64_t>(limits.waiting_answer_bytes * 1'000'000'000U /
+                                                             limits.total_bytes_per_second));
+  return std::max(limits.request_age, 2 * list_takes);
+}
+
 }  // namespace
 
 Refusal refusal_for(Errc code) {
@@ -23,6 +32,7 @@ Refusal refusal_for(Errc code) {
 
 ExposerOutput::ExposerOutput(const ExposerLimits& limits)
     : limits_(limits),
+      request_age_(request_age_of(limits)),
       prefix_limit_(limits.prefix_bytes_per_second),
       answers_(limits.waiting_answers),
       requests_(limits.waiting_answer_bytes),
@@ -95,7 +105,7 @@ bool ExposerOutput::poll_transmit(TimePoint now, Train& train) {
 
 bool ExposerOutput::fill_next(TimePoint now, Train& train) {
   while (const Request* next = requests_.next()) {
-    if (output_.waited(next->waiting_since, now) > limits_.request_age) {
+    if (output_.waited(next->waiting_since, now) > request_age_) {
       busy(now, requests_.discard());
       continue;
     }

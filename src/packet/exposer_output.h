@@ -70,6 +70,7 @@ class ExposerOutput {
   void refuse_busy(TimePoint now, const Peer& peer, const Refuse& echo, Duration wait);
 
   const ExposerLimits limits_;
+  const Duration request_age_;
   RefusalBudget refusals_;
   PrefixLimit prefix_limit_;
   AnswerQueue answers_;

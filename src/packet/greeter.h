@@ -20,6 +20,7 @@ class Greeter {
   void on_answered() { unanswered_ = 0; }
   // What came was no answer to go by: ask again at once.
   void hurry() { hurries_ = true; }
+  bool hurries() const { return hurries_; }
 
   // The last one; there was one.
   TimePoint sent_at() const { return *sent_at_; }

@@ -105,9 +105,7 @@ class UdpFetch : public Fetch, public Sink, public std::enable_shared_from_this<
     if (engine_ != nullptr) path_->pump_soon();
   }
 
-  bool recognizes(const Manifest& manifest, const std::optional<FinalSize>& end) const override {
-    return sink_.recognizes(manifest, end);
-  }
+  bool recognizes(const Description& description) const override { return sink_.recognizes(description); }
   Result<void> on_manifest(const Manifest& manifest) override {
     answered_ = true;
     return sink_.on_manifest(manifest);

@@ -4,6 +4,8 @@
 #include <cassert>
 #include <utility>
 
+#include "packet/arrival_clock.h"
+
 namespace rgtp::packet {
 
 namespace {
@@ -15,6 +17,12 @@ constexpr Duration retry_cookie_lifetime = 60s;
 
 std::optional<std::uint64_t> final_size_of(const ManifestAnswer& answer) {
   return answer.final_size_known ? std::optional(answer.final_size) : std::nullopt;
+}
+
+// One from the future would make all that is genuine look old. Arrivals may be told too early, where the
+// system's clock was set.
+bool is_of_the_past(std::uint32_t timestamp, TimePoint arrived) {
+  return elapsed_since(timestamp, arrived) >= -ArrivalClock::max_age;
 }
 
 template <class Message>
@@ -77,18 +85,17 @@ void PullerEngine::on_manifest(TimePoint now, std::span<const std::byte> datagra
   if (!answer || !check_matches(datagram)) return dropped(datagram);
   const auto manifest = core::parse_manifest(answer->manifest);
   if (manifest && manifest->id != options_.id) return dropped(datagram);
-  if (manifest && !recognizes(*manifest, *answer)) return dropped(datagram);
-  endings_.on_heard(now);
+  if (!recognizes(manifest, *answer)) return dropped(datagram);
+  endings_.on_answered(now);
   greeter_.on_answered();
   const auto lifetime = std::chrono::milliseconds(answer->cookie_lifetime_ms);
-  if (greeted_.admit(answer->timestamp))
+  if (is_of_the_past(answer->timestamp, now) && greeted_.admit(answer->timestamp))
     path_.set_cookie(answer->cookie, now, std::min<Duration>(lifetime, 1h));
   if (!path_.rtt().has_sample()) {
     const Duration rtt = elapsed_since(answer->timestamp, now);
     if (rtt > Duration{} && rtt < options_.idle_timeout) path_.rtt().on_sample(rtt);
   }
-  // What cannot be used ends the pull: the check says that it came as it was sent.
-  if (!manifest) return state_ == State::greeting ? fail_with(manifest.error()) : void();
+  if (!manifest) return fail_with(manifest.error());
   if (state_ == State::greeting) return begin_fetching(now, *manifest, *answer);
   if (auto taken = availability_.on_manifest(answer->published, final_size_of(*answer)); !taken)
     return fail_with(std::move(taken).error());
@@ -118,10 +125,11 @@ void PullerEngine::begin_fetching(TimePoint now, const Manifest& manifest, const
 
 // What cannot be the exposer's may have been changed on its way: it is asked for anew, and only what stays so
 // is taken at its word.
-bool PullerEngine::recognizes(const Manifest& manifest, const ManifestAnswer& answer) {
-  const bool fits = answer.published <= manifest.chunk_count();
+bool PullerEngine::recognizes(const Result<Manifest>& manifest, const ManifestAnswer& answer) {
+  const bool fits = manifest && answer.published <= manifest->chunk_count();
   if (state_ == State::fetching) return fits && believes_end_of(answer);
-  if ((fits && sink_.recognizes(manifest, end_of(answer))) || ++unrecognized_ >= max_unrecognized)
+  if ((fits && sink_.recognizes({*manifest, end_of(answer), answer.tree_head})) ||
+      ++unrecognized_ >= max_unrecognized)
     return true;
   greeter_.hurry();
   return false;
@@ -132,7 +140,8 @@ bool PullerEngine::believes_end_of(const Message& message) const {
   const auto end = end_of(message);
   if (!end || availability_.final_size() == end->bytes) return true;
   // One that contradicts what was authentic cannot be.
-  return sink_.recognizes(*manifest_, end);
+  if (!manifest_->size_pending) return end->bytes == manifest_->size;
+  return sink_.recognizes({*manifest_, end});
 }
 
 bool PullerEngine::tell_final_size() {
@@ -150,10 +159,10 @@ void PullerEngine::on_announce(TimePoint now, std::span<const std::byte> datagra
   const auto announce = parse_announce(datagram);
   if (state_ != State::fetching || !announce || !check_matches(datagram) || !believes_end_of(*announce))
     return dropped(datagram);
-  endings_.on_heard(now);
   const auto news = availability_.on_announce(*announce);
   if (!news) return fail_with(news.error());
   if (*news == Availability::News::ignored) return dropped(datagram);
+  endings_.on_answered(now);
   if (announce->final_size_known) end_tag_ = announce->end_tag;
   poller_.on_announce(now, *news, announce->words,
                       announce->subscribed ? Poller::Tells::unasked : Poller::Tells::asked,
@@ -204,7 +213,7 @@ void PullerEngine::on_refuse(TimePoint now, std::span<const std::byte> datagram)
   switch (refuse->reason) {
     case Refusal::retry:
       if (refuse->cookie == writer_.asked_with()) return;  // to a request before that one
-      if (!retried_.admit(refuse->timestamp)) return;
+      if (!is_of_the_past(refuse->timestamp, now) || !retried_.admit(refuse->timestamp)) return;
       // Another pull of this path may have been told first.
       if (refuse->cookie != path_.cookie(now)) path_.set_cookie(refuse->cookie, now, retry_cookie_lifetime);
       if (state_ == State::fetching) asker_.ask_from_scratch();
@@ -220,7 +229,8 @@ void PullerEngine::on_refuse(TimePoint now, std::span<const std::byte> datagram)
     default: break;
   }
   observer_.on_event(event::Refused{refusal_error(refuse->reason).code});
-  endings_.on_refused(now, refuse->reason);
+  // Whoever has the surface says so before the silence is long enough.
+  if (endings_.on_refused(now, refuse->reason)) greeter_.hurry();
 }
 
 void PullerEngine::handle_new_socket() {
@@ -287,6 +297,7 @@ TimePoint PullerEngine::next_hello() const {
   const auto limit =
       endings_.is_suspicious() ? std::optional(Endings::suspicion_interval) : std::optional<Duration>();
   const TimePoint again = greeter_.again(limit);
+  if (greeter_.hurries()) return again;
   return state_ == State::greeting ? again : std::max(again, path_.cookie_renewal());
 }
 

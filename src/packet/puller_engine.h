@@ -66,7 +66,7 @@ class PullerEngine {
   void on_refuse(TimePoint now, std::span<const std::byte> datagram);
   void on_announce(TimePoint now, std::span<const std::byte> datagram);
   void begin_fetching(TimePoint now, const Manifest& manifest, const ManifestAnswer& answer);
-  bool recognizes(const Manifest& manifest, const ManifestAnswer& answer);
+  bool recognizes(const Result<Manifest>& manifest, const ManifestAnswer& answer);
   // Of MANIFEST and ANNOUNCE: false where what they say of the end cannot be the exposer's.
   template <class Message>
   bool believes_end_of(const Message& message) const;

@@ -114,6 +114,7 @@ std::size_t encode(const ManifestAnswer& answer, std::span<std::byte> out) {
   writer.put_bytes(answer.end_tag);
   writer.put_bytes(answer.cookie);
   writer.put_bytes(answer.manifest);
+  writer.put_bytes(answer.tree_head);
   assert(writer.used() == manifest_datagram_bytes);
   return writer.used();
 }
@@ -277,6 +278,7 @@ std::optional<ManifestAnswer> parse_manifest_answer(std::span<const std::byte> d
   reader->get_into(answer.end_tag);
   reader->get_into(answer.cookie);
   reader->get_into(answer.manifest);
+  reader->get_into(answer.tree_head);
   if (!reader->ok() || (flags & ~flag_final_size_known) != 0) return std::nullopt;
   if (!ends_agree(answer.final_size_known, answer.final_size, answer.end_tag)) return std::nullopt;
   return answer;

@@ -33,7 +33,8 @@ inline constexpr std::size_t max_train_bytes = 65487;
 
 inline constexpr std::size_t cookie_bytes = 16;
 inline constexpr std::size_t end_tag_bytes = 16;
-inline constexpr std::size_t manifest_datagram_bytes = 72 + core::manifest_bytes;
+inline constexpr std::size_t tree_head_bytes = 32;
+inline constexpr std::size_t manifest_datagram_bytes = 72 + core::manifest_bytes + tree_head_bytes;
 // As long as the longest answer to one that has no valid cookie.
 inline constexpr std::size_t hello_bytes = manifest_datagram_bytes;
 inline constexpr std::size_t pull_base_bytes = 64;
@@ -44,7 +45,7 @@ inline constexpr std::size_t max_runs = (header_bytes + min_slice_bytes - pull_b
 static_assert(max_runs == 60);
 inline constexpr std::size_t refuse_bytes = 48;
 static_assert(refuse_bytes <= pull_base_bytes + run_bytes && refuse_bytes <= hello_bytes);
-static_assert(hello_bytes == 376);
+static_assert(hello_bytes == 408);
 
 // A word is 64 chunks: its lowest bit is the first of them.
 inline constexpr std::uint32_t word_chunks = 64;
@@ -100,6 +101,7 @@ struct ManifestAnswer {
   std::array<std::byte, end_tag_bytes> end_tag{};  // zero unless sealed
   Cookie cookie{};
   std::array<std::byte, core::manifest_bytes> manifest{};  // encoded: parsed by core
+  std::array<std::byte, tree_head_bytes> tree_head{};      // zero unless there is a root
   friend bool operator==(const ManifestAnswer&, const ManifestAnswer&) = default;
 };
 

@@ -92,8 +92,10 @@ void ChunkCopy::start(const core::PullExtent& extent, const core::ChunkVerifier&
   next();
 }
 
-void ChunkCopy::trim(const ChunkRange& chunks) {
-  if (extent_) extent_->chunks = chunks;
+void ChunkCopy::trim(const ChunkRange& chunks, const core::ChunkVerifier& verifier) {
+  if (!extent_) return;
+  extent_->chunks = chunks;
+  verifier_.emplace(verifier);
 }
 
 void ChunkCopy::add(ChunkIndex chunk) {

@@ -29,8 +29,8 @@ class ChunkCopy : public std::enable_shared_from_this<ChunkCopy> {
 
   // The target is there: what is added, and was, is copied from now on.
   void start(const core::PullExtent& extent, const core::ChunkVerifier& verifier, Target target);
-  // A surface that grew has no more than these.
-  void trim(const ChunkRange& chunks);
+  // A surface that grew has no more than these, and is verified like that.
+  void trim(const ChunkRange& chunks, const core::ChunkVerifier& verifier);
   // The chunk is published.
   void add(ChunkIndex chunk);
   // Calls it once, as soon as no worker has anything of it.

@@ -123,7 +123,7 @@ Result<void> ExposeJob::store_piece(std::uint32_t first_chunk, std::uint32_t end
     const bool claimed = store_->claim(chunk);
     assert(claimed);
     (void)claimed;
-    const auto stored = storer.store(chunk, *bytes, *region_);
+    const auto stored = storer.store(chunk, *bytes, manifest_.size, *region_);
     if (!stored) return fail(stored.error());
     if (protection_.rooted) {
       leaves_[chunk.value] = core::merkle_leaf(stored->bytes, stored->tag);
@@ -144,6 +144,7 @@ Result<void> ExposeJob::publish_under_root() {
     tree.prove(chunk, std::span(trailer).subspan(sizeof(core::Tag)));
     store_->publish_claimed(chunk, trailer);
   }
+  store_->set_tree_head(tree.head());
   root_ = core::surface_root(manifest_, tree.head());
   return {};
 }

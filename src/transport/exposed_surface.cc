@@ -121,7 +121,7 @@ Result<void> ExposedSurface::publish_sealed(ChunkIndex chunk) {
   if (!plain || !store_->claim(chunk))
     return fail(Errc::invalid_argument, name_of(chunk) + " was published by another thread at the same time");
   ChunkStorer storer(manifest(), sealing_->protection);
-  const auto stored = storer.store(chunk, *plain, store_->region());
+  const auto stored = storer.store(chunk, *plain, store_->final_size(), store_->region());
   if (!stored) {
     abort();
     return fail(stored.error());

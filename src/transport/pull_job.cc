@@ -187,7 +187,7 @@ Result<void> PullJob::on_manifest(const Manifest& manifest) {
 Result<void> PullJob::on_final_size(const FinalSize& size) {
   if (ended_) return {};
   auto cut = state_->on_final_size(size);
-  if (cut && copy_ != nullptr) copy_->trim(state_->extent()->chunks);
+  if (cut && copy_ != nullptr) copy_->trim(state_->extent()->chunks, state_->verifier());
   if (cut)
     after_chunk();
   else

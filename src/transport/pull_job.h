@@ -43,9 +43,7 @@ class PullJob : public Sink, public std::enable_shared_from_this<PullJob> {
   void cancel();
 
   // The sink: the loop's thread.
-  bool recognizes(const Manifest& manifest, const std::optional<FinalSize>& end) const override {
-    return state_->recognizes(manifest, end);
-  }
+  bool recognizes(const Description& description) const override { return state_->recognizes(description); }
   Result<void> on_manifest(const Manifest& manifest) override;
   bool adopt(std::shared_ptr<const Store> store) override;
   bool copy_from(const std::shared_ptr<const Store>& store) override;

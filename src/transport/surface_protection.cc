@@ -32,17 +32,18 @@ ChunkStorer::ChunkStorer(const Manifest& manifest, const SurfaceProtection& prot
 }
 
 Result<ChunkStorer::Stored> ChunkStorer::store(ChunkIndex chunk, std::span<const std::byte> plain,
-                                               Region& region) {
+                                               std::optional<std::uint64_t> size, Region& region) {
   if (!cipher_) return Stored{plain, core::chunk_tag(chunk, plain)};
+  const std::uint32_t counted = core::counted_bytes(manifest_, chunk, size.value_or(manifest_.size));
   const std::uint64_t offset = manifest_.offset_of(chunk);
   if (!region.writable().empty()) {
     if (auto reserved = region.reserve(offset, plain.size()); !reserved)
       return fail(std::move(reserved).error());
     const auto place = region.writable().subspan(offset, plain.size());
-    return Stored{place, cipher_->seal(chunk, plain, place)};
+    return Stored{place, cipher_->seal(chunk, plain, counted, place)};
   }
   buffer_.resize(plain.size());
-  const Stored stored{buffer_, cipher_->seal(chunk, plain, buffer_)};
+  const Stored stored{buffer_, cipher_->seal(chunk, plain, counted, buffer_)};
   if (auto written = region.write(offset, buffer_); !written) return fail(std::move(written).error());
   return stored;
 }

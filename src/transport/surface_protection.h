@@ -36,8 +36,10 @@ class ChunkStorer {
     std::span<const std::byte> bytes;  // until the next one
     core::Tag tag{};
   };
-  // A chunk that is claimed. One that is not sealed stands in its region already. Errors: the region's.
-  [[nodiscard]] Result<Stored> store(ChunkIndex chunk, std::span<const std::byte> plain, Region& region);
+  // A chunk that is claimed, of a surface of that size, or of one whose size is not known yet and of which
+  // all counts so far. One that is not sealed stands in its region already. Errors: the region's.
+  [[nodiscard]] Result<Stored> store(ChunkIndex chunk, std::span<const std::byte> plain,
+                                     std::optional<std::uint64_t> size, Region& region);
 
  private:
   const Manifest& manifest_;

@@ -150,9 +150,11 @@ TEST_F(AvailabilityTest, NoticesThatAnAnnounceIsMissing) {
   EXPECT_EQ(receive(later), News::chunks) << "what it shows is there all the same";
 }
 
-TEST_F(AvailabilityTest, IgnoresWhatIsOlderThanItKnows) {
-  receive(announce(0, 0b111, 3));
-  EXPECT_EQ(receive(announce(1, 1, 2)), News::ignored);
+// Or than a lie: what was published once stays so.
+TEST_F(AvailabilityTest, TakesTheBitsOfWhatIsOlderThanItKnowsAndNotItsCount) {
+  receive(announce(0, 0b11, 3));
+  EXPECT_EQ(receive(announce(0, 0b11, 2)), News::none);
+  EXPECT_EQ(receive(announce(0, 0b110, 2)), News::chunks);
   EXPECT_EQ(availability_.published(), 3U);
 }
 

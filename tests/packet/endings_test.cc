@@ -62,12 +62,25 @@ TEST_F(EndingsTest, ARefusalEndsAfterTwoRoundTripsWhereThatIsLonger) {
   expect_end(Errc::withdrawn, start_ + 1s + 300ms, 150ms);
 }
 
-TEST_F(EndingsTest, DataPutsARefusalOff) {
-  endings_.on_refused(start_, Refusal::aborted);
+TEST_F(EndingsTest, DataTakesARefusalBack) {
+  EXPECT_TRUE(endings_.on_refused(start_, Refusal::aborted));
+  EXPECT_FALSE(endings_.on_refused(start_ + 10ms, Refusal::unknown)) << "the first one counts";
   endings_.on_data(start_ + 40ms);
+  expect_end(Errc::timed_out, start_ + 10s);
+  EXPECT_TRUE(endings_.on_refused(start_ + 60ms, Refusal::withdrawn));
+  expect_end(Errc::withdrawn, start_ + 110ms);
+}
+
+TEST_F(EndingsTest, SoDoesAnAnswerThatSaysWhatIsThere) {
+  for (std::uint32_t i = 0; i < Endings::most_taken_back; ++i) {
+    endings_.on_refused(start_, Refusal::aborted);
+    endings_.on_answered(start_ + 40ms);
+    expect_end(Errc::timed_out, start_ + 40ms + 10s);
+  }
+  // Whoever has it and never gives it does not hold a pull for ever.
+  endings_.on_refused(start_ + 40ms, Refusal::aborted);
+  endings_.on_answered(start_ + 41ms);
   expect_end(Errc::aborted, start_ + 90ms);
-  endings_.on_data(start_ + 80ms);
-  expect_end(Errc::aborted, start_ + 130ms);
 }
 
 TEST_F(EndingsTest, OtherDatagramsDoNotPutARefusalOff) {

@@ -62,6 +62,7 @@ ManifestAnswer some_manifest_answer() {
                         .cookie = cookie_of(0xcc)};
   answer.end_tag.fill(std::byte{0xee});
   answer.manifest.fill(std::byte{0x77});
+  answer.tree_head.fill(std::byte{0x88});
   return answer;
 }
 
@@ -137,7 +138,7 @@ TEST(Wire, HelloHasTheseBytes) {
                 "9205"
                 "11121314"
                 "10000000" +
-                id_hex + repeated("cc", 16) + repeated("00", 312));
+                id_hex + repeated("cc", 16) + repeated("00", 344));
 }
 
 TEST(Wire, ManifestHasTheseBytes) {
@@ -151,7 +152,7 @@ TEST(Wire, ManifestHasTheseBytes) {
                 "c0d40100"
                 "0708090a"
                 "1112131415161718" +
-                repeated("ee", 16) + repeated("cc", 16) + repeated("77", 304));
+                repeated("ee", 16) + repeated("cc", 16) + repeated("77", 304) + repeated("88", 32));
 }
 
 TEST(Wire, PullHasTheseBytes) {

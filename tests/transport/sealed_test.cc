@@ -136,7 +136,7 @@ TEST_F(Sealed, AHolderOfTheKeyForgesNothingUnderARoot) {
     core::ChunkCipher cipher(manifest.suite, core::SurfaceKeys(*surface.locator().key(), manifest));
     auto forged = pattern(chunk_bytes, 1234);
     const auto expected = forged;
-    const core::Tag tag = cipher.seal(ChunkIndex{3}, forged, forged);
+    const core::Tag tag = cipher.seal(ChunkIndex{3}, forged, chunk_bytes, forged);
     write_to_segment(surface.manifest(), data_offset(surface.manifest()) + 3 * chunk_bytes, forged);
     constexpr std::uint64_t trailers = 832;  // behind a bitmap of one word (SEGMENT.md)
     write_to_segment(surface.manifest(), trailers + 3 * manifest.trailer_bytes, tag);
