@@ -69,21 +69,7 @@ begin_stage "clang-tidy"
 scripts/lint_sources.sh ${full_option:+"$full_option"} | xargs -r -P "$jobs" -n 4 clang-tidy -p build/asan --quiet 2>/dev/null
 
 begin_stage "fuzzing, 60 s in all"
-mapfile -t fuzzers < <(find build/asan/tests/fuzz -maxdepth 1 -type f -name '*_fuzz' -perm -u+x | sort)
-[ ${#fuzzers[@]} -gt 0 ] || { echo "no fuzz target was built" >&2; exit 1; }
-for fuzzer in "${fuzzers[@]}"; do
-  corpus=$(mktemp -d)
-  seeds=tests/fuzz/corpus/$(basename "$fuzzer")
-  [ -d "$seeds" ] || seeds=
-  log=$(mktemp)
-  if ! "$fuzzer" -max_total_time=$((60 / ${#fuzzers[@]})) -rss_limit_mb=2048 -timeout=10 -artifact_prefix="$corpus/" \
-    "$corpus" $seeds >"$log" 2>&1; then
-    tail -n 40 "$log"
-    exit 1
-  fi
-  echo "$(basename "$fuzzer"): $(grep -oE 'Done [0-9]+ runs' "$log")"
-  rm -rf "$corpus" "$log"
-done
+RGTP_FUZZ_BUILD=build/asan scripts/fuzz.sh 60
 
 begin_stage "TSan: build"
 build tsan

@@ -67,7 +67,10 @@ class Registry {
 void close_in_children(int fd) { Registry::instance().set(fd, true); }
 void keep_in_children(int fd) { Registry::instance().set(fd, false); }
 
-unsigned process_generation() { return generation; }
+unsigned process_generation() {
+  (void)Registry::instance();  // which counts: from here on, whoever forks
+  return generation;
+}
 
 Descriptor::Descriptor(int fd) : fd_(fd), generation_(generation) {
   if (fd_ >= 0) close_in_children(fd_);

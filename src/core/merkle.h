@@ -33,7 +33,7 @@ class MerkleTree {
   std::vector<std::vector<Digest>> levels_;  // leaves first; without what fills up
 };
 
-// The head that a leaf with this proof has above it.
+// The head that a leaf with this proof has above it. The chunk is one of the surface's.
 Digest merkle_head(const Digest& leaf, ChunkIndex chunk, std::span<const std::byte> proof);
 
 // What stands behind #v=. The manifest is encoded whole, tag included.

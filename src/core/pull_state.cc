@@ -124,6 +124,7 @@ Result<ChunkVerdict> PullState::on_chunk(ChunkIndex chunk) {
 }
 
 void PullState::adopt(std::shared_ptr<const Store> store) {
+  assert(!verifier_->decrypts());
   adopted_ = store;
   use(store_adopted(*extent_, std::move(store)));
 }

@@ -62,7 +62,7 @@ class ChunkCipher {
                           std::span<const std::byte> tag);
 
  private:
-  const Digest header_;
+  Digest header_;
   Aead aead_;
 };
 

@@ -92,6 +92,7 @@ void ExposerEngine::on_hello(TimePoint arrived, const Peer& peer, std::span<cons
   const Exposed* exposed = find(arrived, peer, hello->id, echo, validated);
   if (exposed == nullptr) return;
   exposed->observer->on_event(event::DatagramReceived{static_cast<std::uint32_t>(datagram.size())});
+  if (!valid && !output_.may_greet(arrived, peer)) return;
   const Published published = published_of(*exposed->store);
   answer_hello(arrived, peer, *hello, *exposed, published);
   // The puller knows by MANIFEST whether anything follows, and what: of a surface that still grows it could

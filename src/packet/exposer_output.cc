@@ -88,13 +88,18 @@ void ExposerOutput::refuse_busy(TimePoint now, const Peer& peer, const Refuse& e
 
 bool ExposerOutput::poll_transmit(TimePoint now, Train& train) {
   output_.on_turn(now, backlog());
-  if (answers_.empty() && now >= may_send_at_ && fill_next(now, train)) {
+  // Answers go first, for they are short, but in turns with data: whoever sends HELLO from anywhere draws
+  // them, and a flood of those is not to keep from their data all who pull.
+  const bool data_has_its_turn = answers_.empty() || answered_last_;
+  if (data_has_its_turn && now >= may_send_at_ && fill_next(now, train)) {
+    answered_last_ = false;
     pace(now, train.bytes());
     count(now, train);
     return true;
   }
   // It may be that the only outcome of looking for a train is somebody to be told so.
   if (!answers_.empty()) {
+    answered_last_ = true;
     answers_.pop(now, train);
     count(now, train);
     return true;

@@ -42,6 +42,10 @@ class ExposerOutput {
   // Whether the peer's prefix has bytes left; else the peer is told for how long it is to wait.
   [[nodiscard]] bool may_answer(TimePoint now, const Peer& peer, const Refuse& echo);
   void answer(Answer answer) { answers_.push(std::move(answer)); }
+  // Whether a MANIFEST may go to an address without a valid cookie.
+  [[nodiscard]] bool may_greet(TimePoint now, const Peer& peer) {
+    return refusals_.take_greeting(peer.remote, now);
+  }
   // Within the budget of REFUSEs.
   void refuse(TimePoint now, const Peer& peer, RefusalBudget::Validated validated, const Refuse& message);
   // Puts the request in line, or refuses it or others in its stead. False where may_answer() is.
@@ -74,6 +78,7 @@ class ExposerOutput {
   RefusalBudget refusals_;
   PrefixLimit prefix_limit_;
   AnswerQueue answers_;
+  bool answered_last_ = false;  // in the last poll_transmit()
   RequestQueue requests_;
   std::vector<Request> displaced_;  // by one push; empty else
   BlockedReads blocked_;

@@ -4,8 +4,6 @@
 #include <cassert>
 #include <utility>
 
-#include "packet/arrival_clock.h"
-
 namespace rgtp::packet {
 
 namespace {
@@ -17,12 +15,6 @@ constexpr Duration retry_cookie_lifetime = 60s;
 
 std::optional<std::uint64_t> final_size_of(const ManifestAnswer& answer) {
   return answer.final_size_known ? std::optional(answer.final_size) : std::nullopt;
-}
-
-// One from the future would make all that is genuine look old. Arrivals may be told too early, where the
-// system's clock was set.
-bool is_of_the_past(std::uint32_t timestamp, TimePoint arrived) {
-  return elapsed_since(timestamp, arrived) >= -ArrivalClock::max_age;
 }
 
 template <class Message>
@@ -89,7 +81,8 @@ void PullerEngine::on_manifest(TimePoint now, std::span<const std::byte> datagra
   endings_.on_answered(now);
   greeter_.on_answered();
   const auto lifetime = std::chrono::milliseconds(answer->cookie_lifetime_ms);
-  if (is_of_the_past(answer->timestamp, now) && greeted_.admit(answer->timestamp))
+  // One from the future would make all that is genuine look old.
+  if (writer_.may_have_written(answer->timestamp) && greeted_.admit(answer->timestamp))
     path_.set_cookie(answer->cookie, now, std::min<Duration>(lifetime, 1h));
   if (!path_.rtt().has_sample()) {
     const Duration rtt = elapsed_since(answer->timestamp, now);
@@ -213,7 +206,7 @@ void PullerEngine::on_refuse(TimePoint now, std::span<const std::byte> datagram)
   switch (refuse->reason) {
     case Refusal::retry:
       if (refuse->cookie == writer_.asked_with()) return;  // to a request before that one
-      if (!is_of_the_past(refuse->timestamp, now) || !retried_.admit(refuse->timestamp)) return;
+      if (!writer_.may_have_written(refuse->timestamp) || !retried_.admit(refuse->timestamp)) return;
       // Another pull of this path may have been told first.
       if (refuse->cookie != path_.cookie(now)) path_.set_cookie(refuse->cookie, now, retry_cookie_lifetime);
       if (state_ == State::fetching) asker_.ask_from_scratch();

@@ -14,7 +14,7 @@ std::size_t RequestWriter::write_hello(TimePoint now, std::uint32_t slices_wante
                                        std::uint16_t slice_capacity, std::span<std::byte> out) {
   Hello hello;
   hello.pull_id = pull_id_;
-  hello.timestamp = encode_timestamp(now);
+  hello.timestamp = stamp(now);
   hello.slice_capacity = slice_capacity;
   hello.slices_wanted = slices_wanted;
   hello.id = id_;
@@ -26,7 +26,7 @@ std::size_t RequestWriter::write_poll(TimePoint now, std::uint32_t published, Wo
                                       std::span<std::byte> out) {
   Poll poll;
   poll.pull_id = pull_id_;
-  poll.timestamp = encode_timestamp(now);
+  poll.timestamp = stamp(now);
   poll.published = published;
   poll.words = words;
   const RttEstimator& rtt = path_.rtt();
@@ -47,7 +47,7 @@ std::size_t RequestWriter::write_pull(TimePoint now, std::uint64_t first_ask, st
                                       const std::vector<SliceId>& slices, std::span<std::byte> out) {
   PullRequest request;
   request.pull_id = pull_id_;
-  request.timestamp = encode_timestamp(now);
+  request.timestamp = stamp(now);
   request.first_ask = static_cast<std::uint32_t>(first_ask);
   request.slice_bytes = slice_bytes;
   request.id = id_;
@@ -55,6 +55,8 @@ std::size_t RequestWriter::write_pull(TimePoint now, std::uint64_t first_ask, st
   Picker::to_runs(slices, request);
   return finish(encode(request, out), out);
 }
+
+std::uint32_t RequestWriter::stamp(TimePoint now) { return newest_stamp_ = encode_timestamp(now); }
 
 std::size_t RequestWriter::finish(std::size_t size, std::span<std::byte> out) {
   seal_datagram(out.first(size));

@@ -37,10 +37,15 @@ class RequestWriter {
   // Tells the observer of what was written since it was told last: a batch.
   void tell_sent();
 
+  // Whether it is no later than what was written last: an answer to what was never asked is nobody's.
+  bool may_have_written(std::uint32_t timestamp) const {
+    return static_cast<std::int32_t>(timestamp - newest_stamp_) <= 0;
+  }
   // The last PULL's cookie.
   const Cookie& asked_with() const { return asked_with_; }
 
  private:
+  std::uint32_t stamp(TimePoint now);
   std::size_t finish(std::size_t size, std::span<std::byte> out);
 
   const std::uint64_t pull_id_;
@@ -48,6 +53,7 @@ class RequestWriter {
   const Path& path_;
   Observer& observer_;
   Cookie asked_with_{};
+  std::uint32_t newest_stamp_ = 0;
   event::DatagramSent sent_{0, 0};  // since tell_sent()
 };
 

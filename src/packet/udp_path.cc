@@ -106,12 +106,13 @@ void UdpPath::on_timer() {
 
 void UdpPath::drain() {
   DrainSchedule::Drain drained;
+  bool heard = false;  // something of a pull's
   bool emptied = false;
   for (int i = 0; i < max_batches_per_wakeup && !emptied; ++i) {
     const IoStatus status = socket_.receive(batch_, [&](const Received& received) {
       ++drained.datagrams;
       drained.bytes += received.bytes.size();
-      hand_over(received);
+      heard = hand_over(received) || heard;
     });
     if (status != IoStatus::done) on_trouble(status);
     emptied = status == IoStatus::would_block || status == IoStatus::failed ||
@@ -121,20 +122,21 @@ void UdpPath::drain() {
   }
   tell_drops();
   drained.now = loop_.now();
-  if (drained.datagrams > 0) silence_.on_heard(drained.now);
+  if (heard) silence_.on_heard(drained.now);
   drained.rtt = path_.rtt().has_sample() ? path_.rtt().smoothed() : Duration{};
   rest_for(emptied ? drains_.on_drain(drained) : Duration{});
 }
 
-void UdpPath::hand_over(const Received& received) {
+bool UdpPath::hand_over(const Received& received) {
   const auto prefix = parse_prefix(received.bytes);
-  if (!prefix) return;
+  if (!prefix) return false;
   if (last_heard_ == nullptr || last_heard_->pull_id() != prefix->pull_id) {
     const auto found = engines_.find(prefix->pull_id);
-    if (found == engines_.end()) return;
+    if (found == engines_.end()) return false;
     last_heard_ = found->second.get();
   }
   last_heard_->handle_datagram(received.arrived, received.bytes, received.mark);
+  return true;
 }
 
 void UdpPath::on_trouble(IoStatus status) {

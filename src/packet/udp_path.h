@@ -52,7 +52,8 @@ class UdpPath : public std::enable_shared_from_this<UdpPath> {
   void on_timer();
   // Hands what has arrived to the engines, and asks for more. Afterwards the socket is empty, or watched.
   void drain();
-  void hand_over(const Received& received);
+  // False for what is no pull's here: anybody may send that.
+  bool hand_over(const Received& received);
   void on_trouble(IoStatus status);
   void rest_for(Duration rest);
   void tell_drops();

@@ -117,6 +117,9 @@ Result<UdpSocket> UdpSocket::bind(const Address& address, const SocketOptions& o
   auto opened = open(address, options);
   if (!opened) return opened;
   const int fd = opened->descriptor();
+  // Requests are short, and each is one by itself: eight times as many buffers take them with one call.
+  set_option(fd, IPPROTO_UDP, UDP_GRO, 0);
+  opened->arrivals_ = Arrivals::one_by_one;
   const bool v6 = opened->family_ == AF_INET6;
   if (!set_option(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_RECVPKTINFO : IP_PKTINFO, 1))
     return socket_error("cannot set a UDP socket up", errno);

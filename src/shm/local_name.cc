@@ -37,14 +37,19 @@ Result<std::unique_ptr<LocalName>> LocalName::take(std::string_view name, const 
   const int in = locked->directory().descriptor();
   const Descriptor file(
       ::openat(in, unfinished_name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
-  const std::string text = locator.reveal() + "\n" + (*owner)->id().to_hex() + "\n";
+  std::string place = locator.reveal();
+  std::string text = place + "\n" + (*owner)->id().to_hex() + "\n";
+  wipe(place);
   fault_point("name: opened");
   struct stat status = {};
   const auto failed = [&] { return os_failure("write", locked->directory().path() / name, errno, remedy); };
   if (!file || ::fchmod(file.get(), 0600) != 0 ||
       ::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
-      ::fstat(file.get(), &status) != 0)
+      ::fstat(file.get(), &status) != 0) {
+    wipe(text);
     return failed();
+  }
+  wipe(text);
   fault_point("name: written");
   if (::renameat(in, unfinished_name, in, std::string(name).c_str()) != 0) return failed();
   fault_point("name: renamed");
@@ -68,15 +73,19 @@ Result<LocalNameFile> read_local_name(const UserDirectory& directory, const std:
   if (!file) return os_failure("open", directory.path() / name, errno, remedy);
   std::array<char, max_file_bytes> bytes;
   const ssize_t got = ::read(file.get(), bytes.data(), bytes.size());
-  const std::string_view text(bytes.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
+  auto parsed = parse_local_name({bytes.data(), got > 0 ? static_cast<std::size_t>(got) : 0});
+  wipe(std::as_writable_bytes(std::span(bytes)));
+  if (!parsed) return fail(Errc::malformed_data, quoted(directory.path() / name) + " holds no locator");
+  return std::move(*parsed);
+}
+
+std::optional<LocalNameFile> parse_local_name(std::string_view text) {
   const std::size_t end = text.find('\n');
   const std::size_t owner_end = end == text.npos ? text.npos : text.find('\n', end + 1);
-  if (owner_end == text.npos || owner_end + 1 != text.size())
-    return fail(Errc::malformed_data, quoted(directory.path() / name) + " holds no locator");
+  if (owner_end == text.npos || owner_end + 1 != text.size()) return std::nullopt;
   auto locator = Locator::parse(text.substr(0, end));
   const auto owner = OwnerId::from_hex(text.substr(end + 1, owner_end - end - 1));
-  if (!locator || !owner)
-    return fail(Errc::malformed_data, quoted(directory.path() / name) + " holds no locator");
+  if (!locator || !owner) return std::nullopt;
   return LocalNameFile{std::move(*locator), *owner};
 }
 

@@ -1,8 +1,9 @@
-// rgtp://local/<name>: a file of that name in the user's own directory, holding a locator. A sealed surface
-// has none unless asked for: its key would stand there.
+// rgtp://local/<name>: a file of that name in the user's own directory, holding a locator: of a sealed surface
+// without its key, unless that is asked for.
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -43,6 +44,8 @@ struct LocalNameFile {
   Locator locator;
   OwnerId owner;
 };
+// Of a locator and 32 hex digits, a line each; nothing where it is anything else.
+std::optional<LocalNameFile> parse_local_name(std::string_view text);
 // Whether nobody can find a surface by it any more.
 bool is_dead(const std::filesystem::path& directory, const LocalNameFile& name, uid_t user);
 // malformed_data, not_found.

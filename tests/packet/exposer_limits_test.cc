@@ -310,5 +310,38 @@ TEST_F(ExposerLists, SaysThatTheSourceFailed) {
   EXPECT_EQ(reason_for(pull_for(file_store_->manifest().id, {{ChunkIndex{0}, 0, 1}})), Refusal::aborted);
 }
 
+// HELLO needs no cookie: a flood of it fills the list of answers as fast as that is emptied.
+TEST_F(ExposerLists, AFloodOfGreetingsDoesNotKeepDataFromWhoIsKnown) {
+  const SurfaceId id = expose(100'000)->manifest().id;
+  const auto flood = [&] {
+    for (int i = 0; i < 500; ++i)
+      engine_.handle_datagram(now_, test::peer_of("203.0.113." + std::to_string(i % 250), 1000),
+                              test::datagram_of(hello_for(id)));
+  };
+  flood();
+  send(pull_for(id, {{ChunkIndex{0}, 0, 5}}));
+  bool has_data = false;
+  for (int turn = 0; turn < 2 && !has_data; ++turn) {
+    flood();
+    for (const Sent& one : next_train()) has_data = has_data || parse_data(one.bytes);
+  }
+  EXPECT_TRUE(has_data);
+}
+
+TEST_F(ExposerLists, StrangersAreGreetedSoManyTimesASecondAndWhoIsKnownAlways) {
+  const SurfaceId id = expose(100'000)->manifest().id;
+  std::uint32_t answered = 0;
+  for (std::uint32_t i = 0; i < RefusalBudget::greetings_per_prefix + 100; ++i) {
+    send(hello_for(id));
+    answered += static_cast<std::uint32_t>(all_sent().size());
+  }
+  EXPECT_EQ(answered, RefusalBudget::greetings_per_prefix);
+  Hello known = hello_for(id);
+  known.cookie = valid_cookie();
+  EXPECT_TRUE(parse_manifest_answer(only_answer_to(known)));
+  now_ += std::chrono::seconds(1);
+  EXPECT_TRUE(parse_manifest_answer(only_answer_to(hello_for(id))));
+}
+
 }  // namespace
 }  // namespace rgtp::packet

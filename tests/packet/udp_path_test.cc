@@ -89,8 +89,10 @@ class UdpPathTest : public testing::Test {
   }
   void answer() {
     Train train;
-    std::size_t sent = 0;
-    while (engine_.poll_transmit(loop_.now(), train)) ASSERT_EQ(exposer_.send(train, sent), IoStatus::done);
+    while (engine_.poll_transmit(loop_.now(), train)) {
+      std::size_t sent = 0;
+      ASSERT_EQ(exposer_.send(train, sent), IoStatus::done);
+    }
     loop_.tell_readable();
   }
 

@@ -50,8 +50,8 @@ class Sealed : public testing::Test {
   // Where the segment holds these bytes.
   std::ptrdiff_t find_in_segment(const Manifest& manifest, std::span<const std::byte> needle) const {
     const auto object = read_file(segment_of(manifest));
-    const auto found = std::ranges::search(object, needle);
-    return found.empty() ? -1 : found.begin() - object.begin();
+    const auto found = std::search(object.begin(), object.end(), needle.begin(), needle.end());
+    return found == object.end() ? -1 : found - object.begin();
   }
   // As the same user's programs can: writes over the segment's bytes.
   void write_to_segment(const Manifest& manifest, std::uint64_t offset,
