@@ -35,7 +35,8 @@ int expose(std::uint64_t mib, const std::string& bind, Protection protection) {
   };
   auto exposer = Exposer::open({.transports = {udp_transport({.bind = bind})}});
   if (!exposer) return complain(exposer.error());
-  const auto surface = exposer->expose(Source::bytes(random_bytes(mib << 20)), {.protection = protection}).get();
+  const auto surface =
+      exposer->expose(Source::bytes(random_bytes(mib << 20)), {.protection = protection}).get();
   if (!surface) return complain(surface.error());
   std::cout << surface->locator().reveal() << std::endl;
   for (;;) pause();

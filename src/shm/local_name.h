@@ -1,5 +1,5 @@
-// rgtp://local/<name>: a file of that name in the user's own directory, holding a locator: of a sealed surface
-// without its key, unless that is asked for.
+// rgtp://local/<name>: a file of that name in the user's own directory, holding a locator: of a sealed
+// surface without its key, unless that is asked for.
 #pragma once
 
 #include <memory>

@@ -48,7 +48,8 @@ TEST_P(Conformance, AWithdrawalEndsPullsUnderWayAndKeepsWhatWasGivenOut) {
   const auto first = p.next().get();
   ASSERT_TRUE(first && *first);
   surface.reset();
-  if (GetParam().gives_memory || GetParam().reads_memory) GTEST_SKIP() << "such pulls have the whole surface already";
+  if (GetParam().gives_memory || GetParam().reads_memory)
+    GTEST_SKIP() << "such pulls have the whole surface already";
   while (true) {
     const auto chunk = p.next().get();
     if (!chunk) {
