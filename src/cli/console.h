@@ -5,8 +5,8 @@
 
 namespace rgtp::cli {
 
-// Writes the text as it is. Where stderr takes nothing, a full disk or a closed descriptor, nothing happens.
-// Any thread.
+// Writes the text, without any key that may stand in it. Where stderr takes nothing, a full disk or a closed
+// descriptor, nothing happens. Any thread.
 void say(std::string_view text);
 
 }  // namespace rgtp::cli

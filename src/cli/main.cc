@@ -1,7 +1,9 @@
 // The rgtp command.
 #include <algorithm>
+#include <cstdio>
 #include <iterator>
 #include <memory>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,7 +32,7 @@ void blank_locators(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     const std::string_view argument(argv[i]);
     const std::size_t scheme_end = argument.find("://");
-    if (!argument.starts_with("rgtp") || scheme_end == std::string_view::npos) continue;
+    if (scheme_end == std::string_view::npos || argument.find("rgtp") > scheme_end) continue;
     const std::size_t fragment = argument.find('#');
     const bool has_key =
         fragment != std::string_view::npos && argument.substr(fragment).find("k=") != std::string_view::npos;
@@ -74,7 +76,13 @@ ExitCode run(int argc, char** argv) {
   try {
     app.parse(std::move(arguments));
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? ExitCode::ok : ExitCode::usage;
+    // What it says may repeat an argument.
+    std::ostringstream help;
+    std::ostringstream wrong;
+    const bool is_wrong = app.exit(error, help, wrong) != 0;
+    (void)std::fputs(help.str().c_str(), stdout);
+    say(wrong.str());
+    return is_wrong ? ExitCode::usage : ExitCode::ok;
   }
   Signals signals;
   return chosen(signals);

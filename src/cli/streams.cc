@@ -7,6 +7,8 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+
+#include <rgtp/key.h>
 #include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -57,6 +59,7 @@ std::optional<Result<std::string>> read_line_of(int descriptor, std::string_view
   while (line.size() < most) {
     char c = 0;
     const auto got = read_some_of(descriptor, name, signals, std::as_writable_bytes(std::span(&c, 1)));
+    if (!got || !*got) wipe(line);
     if (!got) return std::nullopt;
     if (!*got) return fail(got->error());
     if (**got == 0 || c == '\n') break;

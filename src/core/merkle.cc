@@ -31,28 +31,25 @@ MerkleTree::MerkleTree(std::vector<Digest> leaves) {
   if (leaves.empty()) leaves.push_back(sha256({}));
   levels_.push_back(std::move(leaves));
   Sha256 hash;
-  Digest filling{};  // a whole subtree of what fills up, of this level
+  fillings_.emplace_back();
   while (levels_.back().size() > 1) {
     const std::vector<Digest>& below = levels_.back();
     std::vector<Digest> above;
     above.reserve((below.size() + 1) / 2);
     for (std::size_t i = 0; i < below.size(); i += 2)
-      above.push_back(node(hash, below[i], i + 1 < below.size() ? below[i + 1] : filling));
-    filling = node(hash, filling, filling);
+      above.push_back(node(hash, below[i], i + 1 < below.size() ? below[i + 1] : fillings_.back()));
+    fillings_.push_back(node(hash, fillings_.back(), fillings_.back()));
     levels_.push_back(std::move(above));
   }
 }
 
 void MerkleTree::prove(ChunkIndex chunk, std::span<std::byte> out) const {
   assert(out.size() == (levels_.size() - 1) * sizeof(Digest));
-  Sha256 hash;
-  Digest filling{};
   std::size_t at = chunk.value;
   for (std::size_t level = 0; level + 1 < levels_.size(); ++level, at /= 2) {
     const std::size_t beside = at ^ 1;
-    const Digest& sibling = beside < levels_[level].size() ? levels_[level][beside] : filling;
+    const Digest& sibling = beside < levels_[level].size() ? levels_[level][beside] : fillings_[level];
     std::ranges::copy(sibling, out.subspan(level * sizeof(Digest)).begin());
-    filling = node(hash, filling, filling);
   }
 }
 

@@ -31,6 +31,7 @@ class MerkleTree {
 
  private:
   std::vector<std::vector<Digest>> levels_;  // leaves first; without what fills up
+  std::vector<Digest> fillings_;             // a whole subtree of that, of each level
 };
 
 // The head that a leaf with this proof has above it. The chunk is one of the surface's.

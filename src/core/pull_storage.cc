@@ -38,11 +38,7 @@ std::span<const std::byte> part_of(const PullExtent& extent, ChunkIndex chunk,
 class RegionStorage : public PullStorage {
  public:
   RegionStorage(PullExtent extent, std::shared_ptr<Region> region)
-      : PullStorage(std::move(extent)),
-        region_(std::move(region)),
-        trailers_(region_->writable().empty()
-                      ? 0
-                      : std::size_t{this->extent().chunks.size()} * this->extent().manifest.trailer_bytes) {
+      : PullStorage(std::move(extent)), region_(std::move(region)) {
     assert(region_->size() == this->extent().range.length && region_->is_memory());
   }
 
@@ -54,13 +50,13 @@ class RegionStorage : public PullStorage {
       if (buffer == nullptr) buffer = make_buffer(extent().manifest, chunk);
       return buffer->placement();
     }
-    const std::size_t trailer_bytes = extent().manifest.trailer_bytes;
-    return Placement{region_->writable().subspan(in_region(clip), length),
-                     std::span(trailers_).subspan((chunk.value - extent().chunks.first.value) * trailer_bytes,
-                                                  trailer_bytes)};
+    auto& trailer = trailers_[chunk.value];
+    trailer.resize(extent().manifest.trailer_bytes);
+    return Placement{region_->writable().subspan(in_region(clip), length), trailer};
   }
 
   Result<void> keep(ChunkIndex chunk) override {
+    trailers_.erase(chunk.value);
     const auto buffer = beside_.find(chunk.value);
     if (buffer == beside_.end()) return {};
     const Range clip = extent().clip(chunk);
@@ -83,8 +79,9 @@ class RegionStorage : public PullStorage {
   std::uint64_t in_region(const Range& part) const { return part.offset - extent().range.offset; }
 
   std::shared_ptr<Region> region_;
-  std::vector<std::byte> trailers_;
-  std::unordered_map<std::uint32_t, std::shared_ptr<ChunkBuffer>> beside_;  // until they are kept
+  // Until they are kept: what a manifest says of its size takes no memory.
+  std::unordered_map<std::uint32_t, std::vector<std::byte>> trailers_;
+  std::unordered_map<std::uint32_t, std::shared_ptr<ChunkBuffer>> beside_;
 };
 
 class WindowStorage : public PullStorage {

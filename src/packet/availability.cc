@@ -104,6 +104,11 @@ void Availability::complete_if_all_published() {
 }
 
 std::optional<ChunkIndex> Availability::next_missing(ChunkRange chunks) const {
+  // All that there can be is there, and who hides where it ends would have the last chunk taken for a full
+  // one.
+  const bool lacks_its_end = size_pending_ && !final_size_;
+  if (complete_ && lacks_its_end && chunks.size() > 0)
+    return ChunkIndex{std::min(chunks.end, end_).value - 1};
   if (complete_) return std::nullopt;
   return first_set(chunks.first.value, std::min(chunks.end, end_).value,
                    [this](std::size_t word) { return ~available_[word]; });

@@ -38,7 +38,10 @@ Result<std::unique_ptr<LocalName>> LocalName::take(std::string_view name, const 
   const Descriptor file(
       ::openat(in, unfinished_name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
   std::string place = locator.reveal();
-  std::string text = place + "\n" + (*owner)->id().to_hex() + "\n";
+  std::string text;
+  text.reserve(place.size() + 2 * (1 + sizeof(OwnerId) * 2));  // once: it may hold a key
+  ((text += place) += '\n') += (*owner)->id().to_hex();
+  text += '\n';
   wipe(place);
   fault_point("name: opened");
   struct stat status = {};

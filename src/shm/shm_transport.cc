@@ -198,6 +198,12 @@ class ShmTransport : public Transport {
       auto unmapped = UnmappedSegment::open(options_.directory, locator, trust_, options_.log);
       if (!unmapped) return fail(std::move(unmapped).error());
       if (*unmapped != nullptr) return std::shared_ptr<const Store>(std::move(*unmapped));
+      // One of its own, whose descriptors stay open: what is copied chunk by chunk is read by calls, which
+      // the owner can make fail and not a signal.
+      auto own = open_segment(locator);
+      if (!own) return fail(std::move(own).error());
+      return *own != nullptr && (*own)->was_finished() ? std::shared_ptr<const Store>(std::move(*own))
+                                                       : nullptr;
     }
     const auto here = on(loop);
     if (auto kept = here->mappings.find(*locator.id())) return kept;

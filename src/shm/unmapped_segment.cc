@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cassert>
 #include <utility>
+#include <vector>
 
-#include "core/chunk_verifier.h"
 #include "core/stored_chunk.h"
 #include "shm/owner.h"
 
@@ -64,17 +64,35 @@ Result<std::shared_ptr<UnmappedSegment>> UnmappedSegment::open(const std::filesy
   const SegmentHeader& header = *object->header;
   if (header.manifest.id != id) return refused("is another surface's");
   if (header.kind != RegionKind::inline_bytes) return refused("its bytes are a file's");
-  if (auto verifier = core::ChunkVerifier::make(header.manifest, locator.key(), locator.root()); !verifier)
-    return refused(verifier.error().text);
+  auto verifier = core::ChunkVerifier::make(header.manifest, locator.key(), locator.root());
+  if (!verifier) return refused(verifier.error().text);
   auto owner_file = open_owner_file(directory, header.owner, object->user);
   if (!owner_file) return fail(std::move(owner_file).error());
   if (auto offered = check_offered(header, object->live, object->descriptor, *owner_file); !offered)
     return fail(std::move(offered).error());
-  const LiveWords live = *object->live;
+  LiveWords live = *object->live;
   // Waiting for more would be at a word of its owner's.
   if (live.state != SurfaceState::finished || live.final_size > header.manifest.size)
     return refused("it is not finished");
-  return std::shared_ptr<UnmappedSegment>(new UnmappedSegment(std::move(*object), live));
+  if (!header.manifest.size_pending) live.final_size = header.manifest.size;
+  std::shared_ptr<UnmappedSegment> segment(new UnmappedSegment(std::move(*object), live));
+  if (!segment->begins_as_exposed(*verifier)) return refused("its first chunk failed verification");
+  return segment;
+}
+
+// Under a root it is the first chunk that shows the manifest to be right: before that nothing is made of its
+// sizes.
+bool UnmappedSegment::begins_as_exposed(core::ChunkVerifier& verifier) const {
+  const ChunkIndex first{0};
+  if (manifest().size_pending) {
+    if (!verifier.authenticates_end({live_.final_size, live_.end_tag})) return false;
+    verifier.set_final_size(live_.final_size);
+  }
+  if (chunks_ == 0) return true;
+  std::vector<std::byte> stored(manifest().length_of(first) + manifest().trailer_bytes);
+  if (!read(first, 0, stored, ReadMode::may_block)) return false;
+  const auto bytes = std::span(stored).first(manifest().length_of(first));
+  return verifier.verify(first, bytes, std::span(stored).subspan(bytes.size()));
 }
 
 Result<ReadStatus> UnmappedSegment::read(ChunkIndex chunk, std::uint32_t offset, std::span<std::byte> out,

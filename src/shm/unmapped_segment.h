@@ -10,6 +10,7 @@
 #include <rgtp/log.h>
 #include <rgtp/store.h>
 
+#include "core/chunk_verifier.h"
 #include "shm/opened_segment.h"
 
 namespace rgtp::shm {
@@ -17,8 +18,8 @@ namespace rgtp::shm {
 class UnmappedSegment : public Store {
  public:
   // Of the locator's surface, where that has a key or a root: nothing where its owner is trusted, so that
-  // OpenedSegment is for it. Only what is finished, inline, and as the locator wants it so far as the
-  // manifest tells; anything else is an error, told to the log where somebody may have planted it.
+  // OpenedSegment is for it. Only what is finished, inline, and as the locator wants it, as manifest and
+  // first chunk show; anything else is an error, told to the log where somebody may have planted it.
   [[nodiscard]] static Result<std::shared_ptr<UnmappedSegment>> open(const std::filesystem::path& directory,
                                                                      const Locator& locator,
                                                                      const Trust& trust, const Log& log = {});
@@ -35,6 +36,7 @@ class UnmappedSegment : public Store {
 
  private:
   UnmappedSegment(SegmentObject object, const LiveWords& live);
+  bool begins_as_exposed(core::ChunkVerifier& verifier) const;
 
   const SegmentHeader header_;
   const SegmentLayout layout_;

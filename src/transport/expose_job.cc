@@ -1,7 +1,6 @@
 #include "transport/expose_job.h"
 
 #include <algorithm>
-#include <cassert>
 #include <utility>
 #include <vector>
 
@@ -120,9 +119,7 @@ Result<void> ExposeJob::store_piece(std::uint32_t first_chunk, std::uint32_t end
   for (ChunkIndex chunk{first_chunk}; chunk.value < end_chunk; ++chunk.value) {
     const auto bytes = bring(chunk, buffer);
     if (!bytes) return fail(bytes.error());
-    const bool claimed = store_->claim(chunk);
-    assert(claimed);
-    (void)claimed;
+    if (!store_->claim(chunk)) return fail(Errc::invalid_argument, "a chunk was to be stored twice");
     const auto stored = storer.store(chunk, *bytes, manifest_.size, *region_);
     if (!stored) return fail(stored.error());
     if (protection_.rooted) {

@@ -81,11 +81,13 @@ Result<std::span<std::byte>> ExposedSurface::loan(ChunkIndex chunk) {
   if (auto checked = check_chunk(chunk); !checked) return fail(std::move(checked).error());
   const std::uint64_t offset = manifest().offset_of(chunk);
   const std::uint32_t length = manifest().length_of(chunk);
-  if (auto reserved = store_->region().reserve(offset, length); !reserved)
-    return fail(std::move(reserved).error());
   const bool counts = memory_ != nullptr && manifest().size_pending && !loaned_.test(chunk.value);
   if (counts && !memory_->add(length))
     return fail(Errc::no_space, "another chunk is more than max_memory allows: withdraw other surfaces");
+  if (auto reserved = store_->region().reserve(offset, length); !reserved) {
+    if (counts) memory_->give_back(length);
+    return fail(std::move(reserved).error());
+  }
   loaned_.set(chunk.value);
   return loaned_memory(chunk);
 }

@@ -127,8 +127,8 @@ Result<std::shared_ptr<ExposedSurface>> ExposerCore::offer(Prepared prepared, co
       return lets_in;
     });
   }
-  // Its first transport gave the memory, or would have.
-  if (prepared.protection.is_sealed())
+  // What had no room in memory is offered by those that need none.
+  if (dynamic_cast<const shm::SpillFile*>(&prepared.store->region()) != nullptr)
     std::erase_if(*transports, [&](const Transport* transport) {
       return !transport->can_offer(prepared.store->region());
     });

@@ -33,6 +33,11 @@ class MemoryBudget : public std::enable_shared_from_this<MemoryBudget> {
       return true;
     }
 
+    void give_back(std::uint64_t bytes) {
+      bytes_ -= bytes;
+      budget_->used_ -= bytes;
+    }
+
    private:
     const std::shared_ptr<MemoryBudget> budget_;
     std::atomic<std::uint64_t> bytes_{0};

@@ -41,8 +41,10 @@ void PullJob::pull_in_this_thread() {
     }
     if (store) {
       auto taken = take_whole(*store);
-      // Whoever may lie about his memory showed it with the first chunk.
-      if (!taken && taken.error().code == Errc::corrupted && falls_back(taken.error())) continue;
+      // Its owner changed it or cut it short.
+      const bool is_memorys =
+          !taken && (taken.error().code == Errc::corrupted || taken.error().code == Errc::source_changed);
+      if (is_memorys && falls_back(taken.error())) continue;
       return finish(std::move(taken));
     }
     if (!falls_back(store.error())) return finish(fail(final_error(std::move(store).error())));

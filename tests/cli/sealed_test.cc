@@ -4,11 +4,13 @@
 #include <fstream>
 #include <thread>
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/command_fixture.h"
+#include "support/pattern.h"
 
 namespace rgtp::test {
 namespace {
@@ -81,7 +83,7 @@ TEST_F(SealedCommand, AWrongKeyOrNoneHasAnExitCodeOfItsOwnAndLeavesNoFile) {
       const Ended ended = run({"pull", "-", "-o", "out", "--route", route}, {.input = locator + "\n"});
       EXPECT_EQ(ended.code, exit_code::wrong_key) << ended.errors;
       EXPECT_THAT(ended.errors, Not(HasSubstr(key_of(exposed.locator))));
-      EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(5));
+      EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(2));
       EXPECT_FALSE(fs::exists(scratch() / "out"));
     }
   }
@@ -141,6 +143,86 @@ TEST_F(SealedCommand, AFileThatHoldsTheLocatorMayBeMissingOrAPipe) {
   std::ofstream(pipe) << exposed.locator << "\n";
   EXPECT_EQ(waiting->wait(), exit_code::ok) << waiting->errors();
   EXPECT_TRUE(same("in", "out"));
+}
+
+TEST_F(SealedCommand, ALocatorEndsAsLinesEndAnywhere) {
+  const auto exposed = expose({"in", "--seal"});
+  for (const std::string end : {"", "\n", "\r\n", "\nmore that is not read\n"}) {
+    expect_pulled(run({"pull", "-", "-o", "out"}, {.input = exposed.locator + end}));
+    write_text("locator", exposed.locator + end);
+    expect_pulled(run({"pull", "@locator", "-o", "out"}));
+  }
+}
+
+TEST_F(SealedCommand, SealAndRootAreHeldToEachByItself) {
+  const auto exposed = expose({"in", "--seal", "--verify"});
+  EXPECT_THAT(exposed.locator, AllOf(HasSubstr("#k="), HasSubstr("&v=")));
+  std::string other_root = exposed.locator;
+  char& digit = other_root[other_root.find("v=") + 2];
+  digit = digit == 'A' ? 'B' : 'A';
+  for (const char* const route : {"shm", "udp"}) {
+    for (const auto& [locator, code] : {std::pair{other_root, exit_code::bad_data},
+                                        std::pair{with_another_key(exposed.locator), exit_code::wrong_key}}) {
+      const Ended ended = run({"pull", "-", "-o", "out", "--route", route}, {.input = locator});
+      EXPECT_EQ(ended.code, code) << ended.errors;
+      EXPECT_FALSE(fs::exists(scratch() / "out"));
+    }
+  }
+}
+
+TEST_F(SealedCommand, WhatComesOnStdinIsPulledSealedWhileItComes) {
+  const fs::path pipe = scratch() / "stdin";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  // For reading too, so that it never waits for the other end.
+  const int input = ::open(pipe.c_str(), O_RDWR | O_CLOEXEC);
+  const auto take_pipe = [] {
+    return ::dup2(::open("stdin", O_RDONLY | O_CLOEXEC), STDIN_FILENO) == STDIN_FILENO;
+  };
+  const auto producer = start({"expose", "-", "--seal"}, {.prepare = take_pipe});
+  const auto locator = producer->read_line();
+  ASSERT_TRUE(locator) << producer->errors();
+  std::vector<Running> pulls;
+  for (const char* const route : {"shm", "udp"})
+    pulls.push_back(start({"pull", "-", "-o", "-", "--route", route}, {.input = *locator}));
+  const auto bytes = pattern(200'777);
+  const std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  // Two chunks and a part of the third, of which nobody sees anything before it is sealed.
+  const std::size_t first = 131'072 + 5;
+  const auto write_all = [&](std::string_view part) {
+    while (!part.empty()) {
+      const ssize_t written = ::write(input, part.data(), part.size());
+      ASSERT_GT(written, 0);
+      part.remove_prefix(static_cast<std::size_t>(written));
+    }
+  };
+  write_all(std::string_view(text).substr(0, first));
+  for (const auto& pull : pulls) EXPECT_TRUE(pull->wait_for_output(131'072)) << pull->errors();
+  for (const auto& pull : pulls) EXPECT_EQ(pull->output().size(), 131'072U);
+  write_all(std::string_view(text).substr(first));
+  ::close(input);
+  for (const auto& pull : pulls) {
+    EXPECT_EQ(pull->wait(), exit_code::ok) << pull->errors();
+    EXPECT_TRUE(pull->output() == text);
+  }
+}
+
+TEST_F(SealedCommand, ASignalEndsAPullThatWaitsForItsLocator) {
+  ASSERT_EQ(::mkfifo((scratch() / "pipe").c_str(), 0600), 0);
+  for (const auto& [number, code] :
+       {std::pair{SIGTERM, exit_code::terminated}, std::pair{SIGINT, exit_code::interrupted}}) {
+    const auto waiting = start({"pull", "@pipe", "-o", "out"});
+    // Where it opens for writing without waiting, somebody reads.
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+    int writer = -1;
+    while ((writer = ::open((scratch() / "pipe").c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC)) < 0 &&
+           std::chrono::steady_clock::now() < deadline)
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    ASSERT_GE(writer, 0);
+    waiting->send_signal(number);
+    EXPECT_EQ(waiting->wait(std::chrono::seconds(2)), code) << waiting->errors();
+    ::close(writer);
+  }
+  EXPECT_FALSE(fs::exists(scratch() / "out"));
 }
 
 // Of what belongs to a process that may not be looked into only root is the owner.

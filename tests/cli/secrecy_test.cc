@@ -1,6 +1,7 @@
 // The search for a key: in every system call of both sides, in arguments, environment and logs, in shared
 // memory, and in the core of a program that uses the library. Raw, in hex and in base64url.
 #include <cctype>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -73,13 +74,28 @@ class Secrecy : public CommandTest {
     options.directory = scratch();
     return std::make_unique<ChildProcess>("/usr/bin/env", all, options);
   }
+  static bool is_whole(const std::string& trace) {
+    const std::string process = trace.substr(0, trace.find(' '));
+    return !process.empty() && (trace.starts_with(process + " +++ ") ||
+                                trace.find("\n" + process + " +++ ") != std::string::npos);
+  }
+  // How many calls of a trace carry a text in or out by datagrams; `call` is "send" or "recv".
+  std::size_t datagrams_with(const std::string& trace, const std::string& call,
+                             const std::string& text) const {
+    std::ifstream lines(scratch() / trace);
+    std::size_t found = 0;
+    for (std::string line; std::getline(lines, line);)
+      if (line.find(call) != std::string::npos && line.find(escaped(text)) != std::string::npos) ++found;
+    return found;
+  }
   // The lines of a trace that hold any form of the key.
   std::vector<std::string> lines_with_key(const std::string& trace, const Locator& locator) const {
     std::vector<std::string> found;
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-    while (read_all(scratch() / trace).find("+++ exited") == std::string::npos &&
-           std::chrono::steady_clock::now() < deadline)
+    // Threads exit too: the end is that of the process, whose number the first line begins with.
+    while (!is_whole(read_all(scratch() / trace)) && std::chrono::steady_clock::now() < deadline)
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    EXPECT_TRUE(is_whole(read_all(scratch() / trace))) << trace << " does not end";
     std::ifstream lines(scratch() / trace);
     const auto forms = forms_of(locator);
     for (std::string line; std::getline(lines, line);)
@@ -135,6 +151,44 @@ TEST_F(Secrecy, AKeyStandsInNeitherArgumentsNorEnvironmentOfAPull) {
   pull->send_signal(SIGINT);
   pull->wait();
   expect_no_key("its messages", pull->errors(), locator);
+}
+
+// The search is tried on what is not sealed, where it has to find the text.
+TEST_F(Secrecy, TheContentOfASealedFileStandsInNoDatagramAndNoSegment) {
+  if (!has("strace")) GTEST_SKIP() << "no strace here";
+  const std::string line = "a line of what this file is about; ";
+  std::string content;
+  while (content.size() < 200'000) content += line;
+  std::ofstream(scratch() / "in") << content;
+  const auto in_shared_memory = [&] {
+    std::size_t found = 0;
+    for (const auto& entry : fs::recursive_directory_iterator("/dev/shm"))
+      if (entry.is_regular_file() && read_all(entry.path()).find(line) != std::string::npos) ++found;
+    return found;
+  };
+  for (const bool seals : {false, true}) {
+    // From a copy in memory also where it is not sealed.
+    const auto exposer = start_traced("exposer.trace", seals ? Arguments{"expose", "in", "--seal"}
+                                                             : Arguments{"expose", "in", "--snapshot"});
+    const auto text = exposer->read_line();
+    if (!text) GTEST_SKIP() << "nothing can be traced here: " << exposer->errors();
+    EXPECT_EQ(in_shared_memory(), seals ? 0U : 1U);
+    const auto pull =
+        start_traced("puller.trace", {"pull", "-", "-o", "out", "--route", "udp"}, {.input = *text});
+    EXPECT_EQ(pull->wait(), exit_code::ok) << pull->errors();
+    EXPECT_TRUE(same("in", "out"));
+    exposer->send_signal(SIGINT);
+    exposer->wait();
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+    for (const char* const trace : {"exposer.trace", "puller.trace"})
+      while (!is_whole(read_all(scratch() / trace)) && std::chrono::steady_clock::now() < deadline)
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    const std::size_t sent = datagrams_with("exposer.trace", "send", line);
+    const std::size_t received = datagrams_with("puller.trace", "recv", line);
+    EXPECT_EQ(sent > 0, !seals) << sent;
+    EXPECT_EQ(received > 0, !seals) << received;
+    fs::remove(scratch() / "out");
+  }
 }
 
 // What the kernel, and gdb in its stead, leaves out are pages; a copy elsewhere would show.

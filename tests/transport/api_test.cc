@@ -185,6 +185,15 @@ TEST_F(ApiTest, Fragment8ChunkByChunkInACoroutine) {
   EXPECT_TRUE(equal(used, content_));
 }
 
+TEST_F(ApiTest, Fragment10SealedTheLocatorCarriesTheKey) {
+  auto exposer = rgtp::Exposer::open().value();
+  const auto source = rgtp::Source::bytes(content_);
+  auto surface = exposer.expose(source, {.protection = rgtp::Protection::sealed}).get().value();
+  auto puller = rgtp::Puller::open().value();
+  auto pull = puller.pull(rgtp::Locator::parse(surface.locator().reveal()).value());
+  EXPECT_TRUE(equal(pull.complete().get().value().bytes(), content_));
+}
+
 TEST_F(ApiTest, Fragment11WhoMayMapIt) {
   auto exposer = rgtp::Exposer::open().value();
   const auto source = rgtp::Source::bytes(content_);

@@ -15,6 +15,7 @@
 
 #include <rgtp/rgtp.h>
 
+#include "shm/os_faults.h"
 #include "support/files.h"
 #include "support/pattern.h"
 #include "support/temporary_directory.h"
@@ -240,6 +241,24 @@ TEST_F(Nonces, AreUsedOnceWhereAWriterFailsInTheMiddle) {
   EXPECT_EQ(writer.loan(ChunkIndex{chunk}).error().code, Errc::no_space);
   EXPECT_EQ(writer.publish(ChunkIndex{chunk}).error().code, Errc::invalid_argument);
   expect_every_nonce_once(10);
+}
+
+// The chunk is claimed, and may be half sealed: it is not sealed again, and nobody waits for it.
+TEST_F(Nonces, AreUsedOnceWhereSealingFailsWhichEndsTheSurface) {
+  Exposer small = open({.max_memory = 0, .spill_directory = directory_.path()});
+  SurfaceWriter writer = small.begin({.size = 4 * chunk_bytes, .expose = sealed()}).value();
+  for (std::uint32_t i = 0; i < 2; ++i) (void)writer.loan(ChunkIndex{i}).value();
+  ASSERT_TRUE(writer.publish(ChunkIndex{0}));
+  const bool ran = shm::on_a_thread_refused({{SYS_pwrite64, ENOSPC}}, [&] {
+    EXPECT_EQ(writer.publish(ChunkIndex{1}).error().code, Errc::no_space);
+  });
+  if (!ran) GTEST_SKIP() << "no call can be refused here";
+  EXPECT_EQ(writer.publish(ChunkIndex{1}).error().code, Errc::invalid_argument);
+  EXPECT_EQ(writer.loan(ChunkIndex{1}).error().code, Errc::invalid_argument);
+  Puller puller = Puller::open({.transports = {udp_transport()}}).value();
+  Pull pull = puller.pull(writer.locator());
+  EXPECT_EQ(pull.complete().get().error().code, Errc::aborted);
+  expect_every_nonce_once(2);
 }
 
 }  // namespace
