@@ -103,12 +103,12 @@ void PullerEngine::begin_fetching(TimePoint now, const Manifest& manifest, const
     state_ = State::finished;
     return;
   }
+  if (auto taken = availability_.begin(manifest, answer.published, final_size_of(answer)); !taken)
+    return fail_with(std::move(taken).error());
   if (unrecognized_ >= max_unrecognized)
     return fail_with({Errc::corrupted,
                       "what answers there is not the surface that the locator names: somebody answers in its "
                       "place, or the locator is wrong"});
-  if (auto taken = availability_.begin(manifest, answer.published, final_size_of(answer)); !taken)
-    return fail_with(std::move(taken).error());
   if (answer.final_size_known) end_tag_ = answer.end_tag;
   if (!tell_final_size()) return;
   state_ = State::fetching;

@@ -73,9 +73,15 @@ TEST_F(GrowingPuller, PollsOnceItHasTheManifest) {
 }
 
 TEST_F(GrowingPuller, DoesNotPollForASurfaceThatIsFinished) {
-  greet_with(25);
+  greet_with(25, 25 * 4096);
   EXPECT_TRUE(polls_sent().empty());
   EXPECT_GT(engine_->poll_timeout(now_), now_);
+}
+
+// Whoever hides the end, which lies in the last chunk that there can be, does not hide it for long.
+TEST_F(GrowingPuller, PollsForTheEndWhereEveryChunkIsThereAndThatIsNot) {
+  greet_with(25);
+  EXPECT_EQ(polls_sent().size(), 1U);
 }
 
 TEST_F(GrowingPuller, AsksForWhatIsPublishedAlone) {

@@ -293,5 +293,18 @@ TEST_F(Sealed, AnEmptySurfaceIsSealedAndRootedToo) {
   }
 }
 
+// What is read chunk by chunk is read by calls for as long as that lasts.
+TEST_F(Sealed, ARootedFileThatIsCutShortBetweenTwoChunksIsAnErrorAndNoSignal) {
+  const TemporaryDirectory files;
+  write_file(files / "file", bytes_);
+  const Surface surface = exposer_.expose(Source::file(files / "file"), rooted()).get().value();
+  Pull pull = puller_.pull(surface.locator(), {.order = Order::content, .route = Route::only("shm")});
+  ASSERT_TRUE(pull.next().get().value());
+  std::filesystem::resize_file(files / "file", chunk_bytes);
+  const auto next = pull.next().get();
+  ASSERT_FALSE(next);
+  EXPECT_EQ(next.error().code, Errc::source_changed);
+}
+
 }  // namespace
 }  // namespace rgtp::test
