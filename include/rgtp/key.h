@@ -12,8 +12,9 @@ namespace rgtp {
 
 // 32 secret bytes. A value, of which nothing is left where it was moved from: copies share the bytes, which
 // stand in memory that core dumps leave out (MADV_DONTDUMP), that a forked child finds zeroed
-// (MADV_WIPEONFORK), and that is wiped when the last copy goes. What is not covered: swap, and a debugger of
-// this user (see keep_out_of_dumps()).
+// (MADV_WIPEONFORK), and that is wiped when the last copy goes. What is not covered: swap, a debugger of this
+// user (see keep_out_of_dumps()), and OpenSSL's own memory, which holds keys derived from this one while a
+// surface is sealed or pulled.
 class RGTP_EXPORT Key {
  public:
   static constexpr std::size_t size = 32;

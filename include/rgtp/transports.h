@@ -43,8 +43,9 @@ struct UdpOptions {
   // Receive buffer to ask the kernel for, which may grant less (net.core.rmem_max).
   std::uint32_t receive_buffer_bytes = 4 * 1024 * 1024;
   // An exposer's: bytes of UDP payload a second that one network (/24 of IPv4, /48 of IPv6) may draw, and
-  // all together; 0 is no limit. The first one bounds what somebody sends to a network who replays its
-  // requests; the default is more than any path here carries. Under the second one pullers wait in turns.
+  // all together of DATA alone, beside which answers are few; 0 is no limit. The first one bounds what
+  // somebody sends to a network who replays its requests; the default is more than any path here carries.
+  // Under the second one pullers wait in turns.
   std::uint64_t most_rate_per_network = 10'000'000'000;
   std::uint64_t most_rate = 0;
   // A puller's.
