@@ -7,11 +7,11 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-
-#include <rgtp/key.h>
 #include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <rgtp/key.h>
 
 namespace rgtp::cli {
 
