@@ -5,7 +5,9 @@
 // The cipher over chunks of 64 KiB in cache, one thread, as `openssl speed -evp aes-256-gcm -bytes 65536` has
 // it. A surface of N MiB exposed, and pulled by memory, whole and by a window; sealed and not. The first
 // figure is bytes a second, the second bytes a second of processor time: what one processor does, however
-// many had a part in it. The exposer and the puller are one process, and only one of them is at work.
+// many had a part in it. Memory that nobody can change any more (Access::decide) is decrypted where it
+// stands, other memory is copied first. The exposer and the puller are one process, and only one of them is
+// at work.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -90,6 +92,8 @@ class Bench {
                                       : rgtp::CipherSuite::chacha20_poly1305) {}
 
   void run() {
+    const auto unchangeable =
+        expose(fresh_, true, rgtp::Access::decide([](const rgtp::Asker&) { return true; }));
     for (int round = 0; round < options_.rounds; ++round) {
       add("the cipher alone", measure([&] {
             encrypt_chunks(
@@ -106,6 +110,7 @@ class Bench {
         add("pulled into fresh memory" + what, measure([&] { pull(surface->locator()); }));
         add("pulled by a window" + what, measure([&] { stream(surface->locator()); }));
       }
+      add("into fresh memory, unchangeable", measure([&] { pull(unchangeable.locator()); }));
       wait_for_pool();
     }
   }
@@ -126,11 +131,12 @@ class Bench {
     return rgtp::Exposer::open({.transports = {rgtp::shm_transport({.recycled_segments = recycled})}})
         .value();
   }
-  rgtp::Surface expose(rgtp::Exposer& exposer, bool sealed) const {
+  rgtp::Surface expose(rgtp::Exposer& exposer, bool sealed, std::optional<rgtp::Access> access = {}) const {
     const rgtp::ExposeOptions options{
         .chunk_bytes = static_cast<std::uint32_t>(options_.chunk_kib * 1024),
         .protection = sealed ? rgtp::Protection::sealed : rgtp::Protection::checksum,
-        .suite = sealed ? suite_ : rgtp::CipherSuite::none};
+        .suite = sealed ? suite_ : rgtp::CipherSuite::none,
+        .access = std::move(access)};
     return exposer.expose(rgtp::Source::bytes(std::span<const std::byte>(*bytes_), bytes_), options)
         .get()
         .value();

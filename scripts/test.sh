@@ -72,7 +72,7 @@ begin_stage "fuzzing, 60 s in all"
 RGTP_FUZZ_BUILD=build/asan scripts/fuzz.sh 60
 
 begin_stage "TSan: build"
-build tsan
+build tsan threaded_tests
 begin_stage "TSan: threaded tests"
 run_tests 15 tsan -L threaded
 

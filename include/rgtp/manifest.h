@@ -60,6 +60,8 @@ struct RGTP_EXPORT Manifest {
   std::uint64_t stored_bytes() const {
     return size_pending ? std::uint64_t{chunk_count()} * chunk_bytes : size;
   }
+  // All trailers.
+  std::uint64_t trailers_bytes() const { return std::uint64_t{chunk_count()} * trailer_bytes; }
   // Offset of a chunk's first byte in the surface.
   std::uint64_t offset_of(ChunkIndex chunk) const { return std::uint64_t{chunk.value} * chunk_bytes; }
   // Length of a chunk: chunk_bytes, less for the last one, except that a growing surface has full ones only.

@@ -71,8 +71,25 @@ bool ChunkVerifier::is_under_root(ChunkIndex chunk, std::span<const std::byte> b
 
 bool ChunkVerifier::verify(ChunkIndex chunk, std::span<std::byte> bytes, std::span<const std::byte> trailer) {
   if (!cipher_) return verify_plain(chunk, bytes, trailer);
-  if (root_ && !is_under_root(chunk, bytes, trailer)) return false;
-  return cipher_->open(chunk, bytes, counted(chunk), trailer.first(sizeof(Tag)));
+  return decrypt(chunk, bytes, trailer, bytes);
+}
+
+bool ChunkVerifier::decrypt(ChunkIndex chunk, std::span<const std::byte> sealed,
+                            std::span<const std::byte> trailer, std::span<std::byte> out) {
+  if (root_ && !is_under_root(chunk, sealed, trailer)) return false;
+  return cipher_->open(chunk, sealed, counted(chunk), trailer.first(sizeof(Tag)), out);
+}
+
+Result<bool> ChunkVerifier::take(const Store& store, ChunkIndex chunk, std::span<std::byte> out,
+                                 std::span<std::byte> trailer) {
+  const std::uint32_t length = manifest_.length_of(chunk);
+  assert(out.size() == length);
+  if (auto read = store.read(chunk, length, trailer, ReadMode::may_block); !read)
+    return fail(std::move(read).error());
+  if (cipher_ && store.region().is_unchangeable())
+    return decrypt(chunk, store.region().mapped().subspan(manifest_.offset_of(chunk), length), trailer, out);
+  if (auto read = store.read(chunk, 0, out, ReadMode::may_block); !read) return fail(std::move(read).error());
+  return verify(chunk, out, trailer);
 }
 
 bool ChunkVerifier::verify_plain(ChunkIndex chunk, std::span<const std::byte> bytes,
@@ -81,6 +98,11 @@ bool ChunkVerifier::verify_plain(ChunkIndex chunk, std::span<const std::byte> by
   if (root_) return is_under_root(chunk, bytes, trailer);
   const Tag tag = chunk_tag(chunk, bytes);
   return std::memcmp(tag.data(), trailer.data(), tag.size()) == 0;
+}
+
+Error failed_again_and_again() {
+  return {Errc::corrupted,
+          "a chunk failed verification again and again: its bytes were changed after it was exposed"};
 }
 
 }  // namespace rgtp::core

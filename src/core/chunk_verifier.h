@@ -39,6 +39,12 @@ class ChunkVerifier {
   [[nodiscard]] bool verify_plain(ChunkIndex chunk, std::span<const std::byte> bytes,
                                   std::span<const std::byte> trailer) const;
 
+  // Takes a chunk out of a store on this host, into private memory of its length, and verifies it there; what
+  // nobody can change is decrypted where it stands. `trailer` is room for it. May block. False where it is
+  // not what was exposed; `out` is worthless then and after errors, which are the store's.
+  [[nodiscard]] Result<bool> take(const Store& store, ChunkIndex chunk, std::span<std::byte> out,
+                                  std::span<std::byte> trailer);
+
   // The size of a surface that grew: of a chunk that holds it no more counts, and as long as it is not known
   // none verifies of which not all does.
   void set_final_size(std::uint64_t size) { size_ = size; }
@@ -54,6 +60,8 @@ class ChunkVerifier {
                 const std::optional<Locator::Root>& root);
   bool is_under_root(ChunkIndex chunk, std::span<const std::byte> bytes,
                      std::span<const std::byte> trailer) const;
+  bool decrypt(ChunkIndex chunk, std::span<const std::byte> sealed, std::span<const std::byte> trailer,
+               std::span<std::byte> out);
   std::uint32_t counted(ChunkIndex chunk) const;
 
   Manifest manifest_;
@@ -62,5 +70,10 @@ class ChunkVerifier {
   std::optional<ChunkCipher> cipher_;
   std::uint64_t size_;
 };
+
+// How often chunks of a store on this host are read again because they failed verification, all together,
+// and what a pull ends with after that.
+inline constexpr std::uint32_t most_rereads = 8;
+Error failed_again_and_again();
 
 }  // namespace rgtp::core

@@ -172,8 +172,8 @@ void Aead::seal(const Nonce& nonce, std::span<const std::byte> associated, std::
           EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_AEAD_GET_TAG, tag_bytes, tag.data()) == 1);
 }
 
-bool Aead::open(const Nonce& nonce, std::span<const std::byte> associated, std::span<std::byte> bytes,
-                std::span<const std::byte, tag_bytes> tag) {
+bool Aead::open(const Nonce& nonce, std::span<const std::byte> associated, std::span<const std::byte> sealed,
+                std::span<std::byte> out, std::span<const std::byte, tag_bytes> tag) {
   EVP_CIPHER_CTX* const cipher = context_->cipher.get();
   std::array<std::byte, tag_bytes> expected;
   std::copy(tag.begin(), tag.end(), expected.begin());
@@ -182,9 +182,9 @@ bool Aead::open(const Nonce& nonce, std::span<const std::byte> associated, std::
           EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_AEAD_SET_TAG, tag_bytes, expected.data()) == 1 &&
           EVP_DecryptUpdate(cipher, nullptr, &written, chars(associated),
                             static_cast<int>(associated.size())) == 1 &&
-          EVP_DecryptUpdate(cipher, writable_chars(bytes), &written, chars(bytes),
-                            static_cast<int>(bytes.size())) == 1);
-  return EVP_DecryptFinal_ex(cipher, writable_chars(bytes) + written, &written) == 1;
+          EVP_DecryptUpdate(cipher, writable_chars(out), &written, chars(sealed),
+                            static_cast<int>(sealed.size())) == 1);
+  return EVP_DecryptFinal_ex(cipher, writable_chars(out) + written, &written) == 1;
 }
 
 CipherSuite preferred_suite() {

@@ -77,9 +77,15 @@ class Aead {
   // as long as `plain`, and may be the same memory.
   void seal(const Nonce& nonce, std::span<const std::byte> associated, std::span<const std::byte> plain,
             std::span<std::byte> out, std::span<std::byte, tag_bytes> tag);
-  // In place. False where it was not sealed like that under this key; the bytes are worthless then.
+  // False where it was not sealed like that under this key; what is in `out`, which is as long as `sealed`
+  // and may be the same memory, is worthless then. Nobody may change `sealed` meanwhile.
   [[nodiscard]] bool open(const Nonce& nonce, std::span<const std::byte> associated,
-                          std::span<std::byte> bytes, std::span<const std::byte, tag_bytes> tag);
+                          std::span<const std::byte> sealed, std::span<std::byte> out,
+                          std::span<const std::byte, tag_bytes> tag);
+  [[nodiscard]] bool open(const Nonce& nonce, std::span<const std::byte> associated,
+                          std::span<std::byte> bytes, std::span<const std::byte, tag_bytes> tag) {
+    return open(nonce, associated, bytes, bytes, tag);
+  }
 
  private:
   struct Context;

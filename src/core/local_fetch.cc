@@ -2,14 +2,14 @@
 
 #include <vector>
 
+#include "core/chunk_verifier.h"
+
 namespace rgtp::core {
 
 namespace {
 
 // What one turn of the loop copies, or hands on, more or less.
 constexpr std::uint32_t turn_bytes = 1024 * 1024;
-// How often copies of a chunk may fail verification, all chunks together.
-constexpr std::uint32_t max_failures = 8;
 
 }  // namespace
 
@@ -114,10 +114,8 @@ bool LocalFetch::copy_chunks() {
           end(std::move(unchanged).error());
           return false;
         }
-        if (++failures_ < max_failures) return true;
-        end({Errc::corrupted,
-             "a chunk failed verification again and again: its bytes were changed after it "
-             "was exposed"});
+        if (++failures_ < most_rereads) return true;
+        end(failed_again_and_again());
         return false;
       }
     }

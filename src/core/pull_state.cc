@@ -113,7 +113,11 @@ std::optional<Placement> PullState::place(ChunkIndex chunk) {
 Result<ChunkVerdict> PullState::on_chunk(ChunkIndex chunk) {
   const auto placement = place(chunk);
   if (!placement) return ChunkVerdict::good;
-  if (!verifier_->verify(chunk, placement->bytes, placement->trailer)) {
+  return on_verified(chunk, verifier_->verify(chunk, placement->bytes, placement->trailer));
+}
+
+Result<ChunkVerdict> PullState::on_verified(ChunkIndex chunk, bool is_good) {
+  if (!is_good) {
     observer_.on_event(event::ChunkRejected{chunk});
     return ChunkVerdict::again;
   }
@@ -157,12 +161,10 @@ Result<void> PullState::prepare_next() {
   const ChunkIndex chunk{extent_->chunks.first.value + given_out_};
   const auto placement = place(chunk);
   if (!placement) return {};
-  auto read = source_->read(chunk, 0, placement->bytes, ReadMode::may_block);
-  if (read)
-    read = source_->read(chunk, extent_->manifest.length_of(chunk), placement->trailer, ReadMode::may_block);
-  if (!read) return fail(std::move(read).error());
-  const auto verdict = on_chunk(chunk);
-  if (!verdict) return fail(verdict.error());
+  auto taken = verifier_->take(*source_, chunk, placement->bytes, placement->trailer);
+  if (!taken) return fail(std::move(taken).error());
+  auto verdict = on_verified(chunk, *taken);
+  if (!verdict) return fail(std::move(verdict).error());
   return *verdict == ChunkVerdict::good ? Result<void>() : changed_in(*source_, chunk);
 }
 

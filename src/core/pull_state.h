@@ -90,6 +90,7 @@ class PullState {
   bool gave_out_others_than(const ChunkRange& chunks) const;
   Result<void> verify_adopted(ChunkIndex chunk);
   // Why a chunk of the store is not what it was.
+  Result<ChunkVerdict> on_verified(ChunkIndex chunk, bool is_good);
   static Result<void> changed_in(const Store& store, ChunkIndex chunk);
   tl::unexpected<Error> outgrown(std::uint64_t bytes) const;
 

@@ -81,10 +81,10 @@ Tag ChunkCipher::seal(ChunkIndex chunk, std::span<const std::byte> plain, std::u
   return tag;
 }
 
-bool ChunkCipher::open(ChunkIndex chunk, std::span<std::byte> bytes, std::uint32_t counted,
-                       std::span<const std::byte> tag) {
+bool ChunkCipher::open(ChunkIndex chunk, std::span<const std::byte> sealed, std::uint32_t counted,
+                       std::span<const std::byte> tag, std::span<std::byte> out) {
   assert(tag.size() == Aead::tag_bytes);
-  return aead_.open(nonce_of(chunk), associated_with(header_, chunk, counted), bytes,
+  return aead_.open(nonce_of(chunk), associated_with(header_, chunk, counted), sealed, out,
                     tag.first<Aead::tag_bytes>());
 }
 

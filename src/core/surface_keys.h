@@ -57,9 +57,9 @@ class ChunkCipher {
   // A chunk is sealed once under a key, for ever (SurfaceStore::claim()). `out` may be the plain bytes' own.
   Tag seal(ChunkIndex chunk, std::span<const std::byte> plain, std::uint32_t counted,
            std::span<std::byte> out);
-  // In place; where it is false the bytes are worthless.
-  [[nodiscard]] bool open(ChunkIndex chunk, std::span<std::byte> bytes, std::uint32_t counted,
-                          std::span<const std::byte> tag);
+  // Where it is false what is in `out` is worthless, which may be the sealed bytes' own memory.
+  [[nodiscard]] bool open(ChunkIndex chunk, std::span<const std::byte> sealed, std::uint32_t counted,
+                          std::span<const std::byte> tag, std::span<std::byte> out);
 
  private:
   Digest header_;

@@ -33,6 +33,8 @@ constexpr const char* surfaces_memory = "a surface's memory";
 constexpr std::string_view remedy =
     "mount a tmpfs there that this user may write to, or expose by packets alone";
 
+constexpr std::uint64_t pages_of(std::uint64_t bytes) { return (bytes + page_bytes - 1) / page_bytes; }
+
 tl::unexpected<Error> not_sealed(std::string_view remedy_for_it) {
   auto error = os_failure("seal", surfaces_memory, errno, remedy_for_it);
   error.value().code = Errc::io_error;  // whatever is missing, it is not the segment
@@ -54,6 +56,7 @@ ExposedSegment::~ExposedSegment() {
   if (has_magic_) close_to_others();  // it did not come to its name
   if (!is_in_pool()) return;
   SegmentMemory memory{std::move(object_), {}, owner_, std::move(reuse_->file)};
+  if (published_ == header_.manifest.chunk_count()) memory.taken = layout_;
   memory.mapping.swap(mapping_);
   reuse_->pool->put(std::move(memory), reuse_->access);
 }
@@ -118,6 +121,11 @@ Result<void> ExposedSegment::use_again(SegmentMemory memory) {
   if (::ftruncate(object_.get(), static_cast<off_t>(layout_.object_bytes)) != 0)
     return os_failure("make a segment in", directory(), errno, remedy);
   const std::uint64_t index_end = layout_.trailers_offset + layout_.trailers_bytes;
+  // Unless somebody of this user's let some go.
+  struct stat status = {};
+  all_taken_ = memory.taken == layout_ && ::fstat(object_.get(), &status) == 0 &&
+               pages_of(index_end) + pages_of(layout_.data_bytes) <=
+                   static_cast<std::uint64_t>(status.st_blocks) * S_BLKSIZE / page_bytes;
   if (auto taken = populate(0, index_end); !taken) return taken;
   std::ranges::fill(bytes_of(mapping_).first(index_end), std::byte{0});
   fault_point("segment: used again");
@@ -165,6 +173,7 @@ Result<void> ExposedSegment::reserve(std::uint64_t offset, std::uint64_t length)
 // an error here, where the first touch of a page would be a SIGBUS.
 Result<void> ExposedSegment::populate(std::uint64_t offset, std::uint64_t length) {
   const std::uint64_t end = offset + length;
+  if (all_taken_) return {};
   for (std::uint64_t at = offset / page_bytes * page_bytes; at < end;) {
     const std::uint64_t step = std::min(populate_step, end - at);
     const std::uint64_t seen = rooms_made();
@@ -200,7 +209,6 @@ std::uint64_t ExposedSegment::huge_page_bytes_mapped() { return shm::huge_page_b
 
 // Where the kernel cannot take a part's pages through the mapping: the first time, everything.
 Result<void> ExposedSegment::take_all() {
-  if (all_taken_) return {};
   const std::uint64_t seen = rooms_made();
   const int error = ::posix_fallocate(object_.get(), 0, static_cast<off_t>(layout_.object_bytes));
   if (error == ENOSPC && make_room(seen)) return take_all();
@@ -334,6 +342,7 @@ std::unique_lock<std::mutex> ExposedSegment::writing() {
 
 void ExposedSegment::on_published() {
   const auto lock = writing();
+  ++published_;
   live().published.fetch_add(1, std::memory_order_release);
   fault_point("live part: published counted");
   tell();

@@ -110,6 +110,7 @@ class ExposedSegment {
   Descriptor object_;  // until it has its name, but one's that is brokered or for a pool for good
   boost::interprocess::mapped_region mapping_;
   std::atomic<bool> all_taken_ = false;
+  std::atomic<std::uint32_t> published_ = 0;
   bool has_magic_ = false;
   std::atomic<bool> linked_ = false;
   std::atomic<bool> is_known_ = false;  // it had a name

@@ -25,6 +25,7 @@
 
 #include "shm/os.h"
 #include "shm/owner.h"
+#include "shm/segment_layout.h"
 
 namespace rgtp::shm {
 
@@ -35,6 +36,8 @@ struct SegmentMemory {
   boost::interprocess::mapped_region mapping;
   std::shared_ptr<Owner> owner;
   std::filesystem::path file = {};  // its name in the pool
+  // Of the surface it was, where all pages of that are taken and mapped.
+  std::optional<SegmentLayout> taken = std::nullopt;
 };
 
 // "rgtp-pool-", its owner's 32 hex digits and a number: whose it is, or nothing for another name.

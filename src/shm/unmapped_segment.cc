@@ -54,9 +54,9 @@ Result<std::shared_ptr<UnmappedSegment>> UnmappedSegment::open(const std::filesy
   const SurfaceId id = *locator.id();
   auto object = SegmentObject::open(directory / segment_name(id));
   if (!object || object->is_brokered || trust.trusts(object->user)) return std::shared_ptr<UnmappedSegment>();
-  const auto refused = [&, user = object->user](std::string why) {
-    const Error error{Errc::denied, "it belongs to user " + std::to_string(user) +
-                                        ", who is not trusted here, and " + std::move(why)};
+  const auto refused = [&, user = object->user](std::string why, Errc code = Errc::denied) {
+    const Error error{code, "it belongs to user " + std::to_string(user) + ", who is not trusted here, and " +
+                                std::move(why)};
     if (log) log(LogLevel::warning, "a segment is not used for a pull: " + error.message());
     return fail(error);
   };
@@ -65,7 +65,7 @@ Result<std::shared_ptr<UnmappedSegment>> UnmappedSegment::open(const std::filesy
   if (header.manifest.id != id) return refused("is another surface's");
   if (header.kind != RegionKind::inline_bytes) return refused("its bytes are a file's");
   auto verifier = core::ChunkVerifier::make(header.manifest, locator.key(), locator.root());
-  if (!verifier) return refused(verifier.error().text);
+  if (!verifier) return refused(verifier.error().text, verifier.error().code);
   auto owner_file = open_owner_file(directory, header.owner, object->user);
   if (!owner_file) return fail(std::move(owner_file).error());
   if (auto offered = check_offered(header, object->live, object->descriptor, *owner_file); !offered)

@@ -7,13 +7,6 @@
 
 namespace rgtp::transport {
 
-namespace {
-
-// How often copies of a chunk may fail verification, all chunks together.
-constexpr std::uint32_t max_failures = 8;
-
-}  // namespace
-
 // A job's part: on a worker.
 struct ChunkCopy::Piece {
   std::shared_ptr<const Store> source;
@@ -44,8 +37,6 @@ struct ChunkCopy::Piece {
     const std::uint64_t place = part.offset - extent.range.offset;
     const bool is_whole = part.length == extent.manifest.length_of(chunk);
     trailer.resize(extent.manifest.trailer_bytes);
-    auto read = source->read(chunk, extent.manifest.length_of(chunk), trailer, ReadMode::may_block);
-    if (!read) return fail(std::move(read).error());
     const bool in_kernel =
         is_whole && target.file != nullptr && !verifier.decrypts() && source->region().is_memory();
     auto copied = in_kernel ? copy_in_kernel(chunk, place) : copy_through(chunk, place, part);
@@ -58,6 +49,9 @@ struct ChunkCopy::Piece {
   Result<bool> copy_in_kernel(ChunkIndex chunk, std::uint64_t place) {
     buffer.resize(extent.manifest.length_of(chunk));
     const std::uint64_t offset = extent.manifest.offset_of(chunk);
+    if (auto read = source->read(chunk, extent.manifest.length_of(chunk), trailer, ReadMode::may_block);
+        !read)
+      return fail(std::move(read).error());
     if (auto copied = target.file->copy(source->region(), offset, place, buffer.size()); !copied)
       return fail(std::move(copied).error());
     if (auto read = target.file->read(place, buffer, ReadMode::may_block); !read)
@@ -72,10 +66,8 @@ struct ChunkCopy::Piece {
     const bool is_in_place = !memory.empty() && part.length == length;
     if (!is_in_place) buffer.resize(length);
     const auto bytes = is_in_place ? memory.subspan(place, length) : std::span(buffer);
-    if (auto read = source->read(chunk, 0, bytes, ReadMode::may_block); !read)
-      return fail(std::move(read).error());
-    if (!verifier.verify(chunk, bytes, trailer)) return false;
-    if (is_in_place) return true;
+    auto taken = verifier.take(*source, chunk, bytes, trailer);
+    if (!taken || !*taken || is_in_place) return taken;
     const auto wanted = bytes.subspan(part.offset - extent.manifest.offset_of(chunk), part.length);
     if (auto written = target.region->write(place, wanted); !written) return fail(std::move(written).error());
     return true;
@@ -135,13 +127,10 @@ void ChunkCopy::on_done(const Piece& piece) {
       continue;
     }
     on_copied_(chunk, ChunkVerdict::again);
-    if (++failures_ < max_failures)
+    if (++failures_ < core::most_rereads)
       queue_.push_back(chunk);
     else
-      on_copied_(chunk,
-                 fail(Errc::corrupted,
-                      "a chunk failed verification again and again: its bytes were changed after it was "
-                      "exposed"));
+      on_copied_(chunk, fail(core::failed_again_and_again()));
   }
   if (!piece.failed && !is_cancelled_) on_copied_(piece.chunks.back(), fail(piece.failed.error()));
   next();

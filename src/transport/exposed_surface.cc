@@ -82,10 +82,11 @@ Result<std::span<std::byte>> ExposedSurface::loan(ChunkIndex chunk) {
   const std::uint64_t offset = manifest().offset_of(chunk);
   const std::uint32_t length = manifest().length_of(chunk);
   const bool counts = memory_ != nullptr && manifest().size_pending && !loaned_.test(chunk.value);
-  if (counts && !memory_->add(length))
+  const std::uint64_t needed = std::uint64_t{length} + manifest().trailer_bytes;
+  if (counts && !memory_->add(needed))
     return fail(Errc::no_space, "another chunk is more than max_memory allows: withdraw other surfaces");
   if (auto reserved = store_->region().reserve(offset, length); !reserved) {
-    if (counts) memory_->give_back(length);
+    if (counts) memory_->give_back(needed);
     return fail(std::move(reserved).error());
   }
   loaned_.set(chunk.value);

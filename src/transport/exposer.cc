@@ -77,9 +77,10 @@ Result<std::vector<Transport*>> ExposerCore::offering(const ExposeOptions& optio
 Result<ExposerCore::Allocated> ExposerCore::allocate_memory(Transport& transport, const Manifest& manifest,
                                                             const ExposeOptions& options) {
   std::shared_ptr<MemoryBudget::Share> memory = budget_->share();
+  const std::uint64_t needed = manifest.stored_bytes() + manifest.trailers_bytes();
   // Under a capacity chunks count as they are loaned.
-  if (memory != nullptr && !manifest.size_pending && !memory->add(manifest.stored_bytes()))
-    return fail(Errc::no_space, "the surface needs " + std::to_string(manifest.stored_bytes()) +
+  if (memory != nullptr && !manifest.size_pending && !memory->add(needed))
+    return fail(Errc::no_space, "the surface needs " + std::to_string(needed) +
                                     " bytes of memory, and less is left of the " +
                                     std::to_string(budget_->most()) +
                                     " of max_memory: withdraw other surfaces, or expose a file");
@@ -99,9 +100,12 @@ Result<ExposerCore::Allocated> ExposerCore::allocate(const Manifest& manifest, c
   if (!file) return fail(Errc::no_space, allocated.error().text + "; nor in a file: " + file.error().text);
   const auto can_offer = [&](const Transport* transport) { return transport->can_offer(**file); };
   if (std::ranges::none_of(*transports, can_offer)) return allocated;
+  // The trailers stay in memory.
+  std::shared_ptr<MemoryBudget::Share> memory = budget_->share();
+  if (memory != nullptr && !memory->add(manifest.trailers_bytes())) return allocated;
   log(LogLevel::info, "memory has no room for a sealed surface, which is kept in a file without a name in " +
                           spill_directory_.string() + " and offered by packets alone");
-  return Allocated{std::move(*file), nullptr};
+  return Allocated{std::move(*file), std::move(memory)};
 }
 
 void ExposerCore::hand_over(const std::weak_ptr<EventLoop>& loop, std::shared_ptr<ExposedSurface> exposed,

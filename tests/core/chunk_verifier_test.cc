@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "core/merkle.h"
+#include "core/surface_store.h"
 #include "support/pattern.h"
 #include "support/protected_surfaces.h"
 #include "support/surfaces.h"
@@ -88,6 +89,29 @@ struct Stored {
   TreeHead head{};
   std::vector<std::vector<std::byte>> chunks;
   std::vector<std::vector<std::byte>> trailers;
+};
+
+// Memory that nobody can change, whose data is not read by calls; or such as anybody can, which is, and has
+// other bytes whenever it is looked at.
+class Memory : public Region {
+ public:
+  Memory(std::span<const std::byte> bytes, bool is_unchangeable)
+      : bytes_(bytes), is_unchangeable_(is_unchangeable) {}
+  std::uint64_t size() const override { return bytes_.size(); }
+  Result<ReadStatus> read(std::uint64_t offset, std::span<std::byte> out, ReadMode) const override {
+    if (is_unchangeable_) return fail(Errc::io_error, "it is not to be copied");
+    std::ranges::copy(bytes_.subspan(offset, out.size()), out.begin());
+    return ReadStatus::done;
+  }
+  Result<void> write(std::uint64_t, std::span<const std::byte>) override { return {}; }
+  std::span<const std::byte> mapped() const override { return is_unchangeable_ ? bytes_ : others_; }
+  std::span<std::byte> writable() override { return {}; }
+  bool is_unchangeable() const override { return is_unchangeable_; }
+
+ private:
+  const std::span<const std::byte> bytes_;
+  const std::vector<std::byte> others_ = test::pattern(bytes_.size(), 9);
+  const bool is_unchangeable_;
 };
 
 // Six full chunks and a shorter one.
@@ -415,6 +439,40 @@ TEST(ChunkVerifier, TakesAnyEndOfASurfaceThatIsNotSealed) {
   const ChunkVerifier verifier = ChunkVerifier::make(manifest, {}, {}).value();
   EXPECT_TRUE(verifier.authenticates_end(5000));
   EXPECT_TRUE(verifier.authenticates_end({5000, EndTag{std::byte{1}}}));
+}
+
+// Out of a store of these stored bytes, in memory that nobody can change or that anybody can.
+void expect_taken(const Stored& surface, std::span<const std::byte> stored, bool is_unchangeable,
+                  ChunkIndex chunk, bool is_good) {
+  SurfaceStore store(surface.manifest, std::make_shared<Memory>(stored, is_unchangeable));
+  ASSERT_TRUE(store.claim(chunk));
+  store.publish_claimed(chunk, surface.trailers[chunk.value]);
+  std::vector<std::byte> out(surface.manifest.length_of(chunk));
+  std::vector<std::byte> trailer(surface.manifest.trailer_bytes);
+  const auto taken = surface.verifier().take(store, chunk, out, trailer);
+  ASSERT_TRUE(taken) << taken.error().message();
+  EXPECT_EQ(*taken, is_good);
+  if (is_good) {
+    EXPECT_TRUE(std::ranges::equal(out, surface.plain(chunk)));
+  }
+}
+
+TEST(ChunkVerifier, TakesAChunkOutOfAStoreAndCopiesWhatCanBeChanged) {
+  for (const Kind& kind : all_kinds) {
+    const Stored surface(kind, some_size);
+    std::vector<std::byte> stored;
+    for (const auto& chunk : surface.chunks) stored.insert(stored.end(), chunk.begin(), chunk.end());
+    for (const ChunkIndex chunk : {ChunkIndex{0}, ChunkIndex{2}, ChunkIndex{6}}) {
+      SCOPED_TRACE(to_string(kind) + ", chunk " + std::to_string(chunk.value));
+      auto changed = stored;
+      changed[surface.manifest.offset_of(chunk) + 50] ^= std::byte{1};
+      expect_taken(surface, stored, false, chunk, true);
+      expect_taken(surface, changed, false, chunk, false);
+      if (kind.suite == CipherSuite::none) continue;
+      expect_taken(surface, stored, true, chunk, true);
+      expect_taken(surface, changed, true, chunk, false);
+    }
+  }
 }
 
 }  // namespace

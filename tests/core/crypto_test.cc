@@ -232,6 +232,12 @@ TEST(Aead, AgreesWithItsPublishedVectors) {
     EXPECT_EQ(hex(sealed.tag), vector.tag);
     EXPECT_TRUE(aead.open(nonce, associated, sealed.bytes, sealed.tag));
     EXPECT_EQ(hex(sealed.bytes), vector.plain);
+    // Elsewhere too, and what is sealed stays.
+    const auto untouched = unhex(vector.sealed);
+    std::vector<std::byte> out(untouched.size());
+    EXPECT_TRUE(aead.open(nonce, associated, untouched, out, sealed.tag));
+    EXPECT_EQ(hex(out), vector.plain);
+    EXPECT_EQ(hex(untouched), vector.sealed);
   }
 }
 

@@ -169,7 +169,7 @@ SealedChunk seal(ChunkCipher& cipher, ChunkIndex chunk, std::span<const std::byt
 // What it held; empty where it does not open.
 std::vector<std::byte> open(ChunkCipher& cipher, ChunkIndex chunk, SealedChunk sealed) {
   const auto counted = static_cast<std::uint32_t>(sealed.bytes.size());
-  if (!cipher.open(chunk, sealed.bytes, counted, sealed.tag)) return {};
+  if (!cipher.open(chunk, sealed.bytes, counted, sealed.tag, sealed.bytes)) return {};
   return sealed.bytes;
 }
 ChunkCipher cipher_of(const Manifest& manifest, std::uint8_t key_seed = 1) {
@@ -271,7 +271,8 @@ TEST(ChunkCipher, OpensAChunkForAsManyBytesAsCountAlone) {
       const Tag tag = cipher.seal(ChunkIndex{1}, sealed, counted, sealed);
       for (const std::uint32_t told : {0U, 1U, 99U, 100U, 101U, chunk_bytes - 1, chunk_bytes}) {
         auto bytes = sealed;
-        EXPECT_EQ(cipher.open(ChunkIndex{1}, bytes, told, tag), told == counted) << counted << ", " << told;
+        EXPECT_EQ(cipher.open(ChunkIndex{1}, bytes, told, tag, bytes), told == counted)
+            << counted << ", " << told;
       }
     }
   }

@@ -278,6 +278,28 @@ TEST_F(SegmentPoolTest, OneThatSomebodyCutShortIsNoSignalAndNotUsed) {
   }
 }
 
+// Of the same size, that is; and a page that is missing would be a SIGBUS where there is none left.
+TEST_F(SegmentPoolTest, TakesPagesAgainOnlyWhereSomeAreMissing) {
+  const ino_t inode = leave_one();
+  const bool ran = on_a_thread_refused({{SYS_madvise, EFAULT}}, [&] { EXPECT_TRUE(is_used_again(inode)); });
+  if (!ran) GTEST_SKIP() << "no seccomp filters here";
+  const blkcnt_t whole = [&] {
+    const Exposed exposed = expose_all(first_);
+    return status_of(object_of(exposed)).st_blocks;
+  }();
+  for (const std::string& name : names()) {
+    if (!owner_of_pool_name(name)) continue;
+    const core::Descriptor object(::open((directory_ / name).c_str(), O_RDWR | O_CLOEXEC));
+    ASSERT_EQ(::fallocate(object.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 20 * 4096, 4096), 0);
+  }
+  const auto next = create_in_pool(surface_bytes, Access::owner()).value();
+  ASSERT_TRUE(next->reserve(0, surface_bytes));
+  std::vector<blkcnt_t> blocks;
+  for (const std::string& name : names())
+    if (owner_of_pool_name(name)) blocks.push_back(status_of(directory_ / name).st_blocks);
+  EXPECT_EQ(blocks, std::vector{whole});
+}
+
 TEST_F(SegmentPoolTest, WhereTheKernelCannotTellNothingIsKept) {
   const bool ran = on_a_thread_refused({{SYS_fcntl, EINVAL, 1, F_SETLEASE}}, [&] {
     leave_one();

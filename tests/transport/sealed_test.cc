@@ -189,6 +189,27 @@ TEST_F(Sealed, ARootOverMemoryThatNobodyCanChangeNeedsNoCopy) {
   EXPECT_TRUE(is_shared);
 }
 
+TEST_F(Sealed, MemoryThatNobodyCanChangeIsDecryptedWhereItStands) {
+  for (const bool is_rooted : {false, true}) {
+    ExposeOptions options = sealed();
+    options.rooted = is_rooted;
+    options.access = Access::decide([](const Asker&) { return true; });
+    const Surface surface = expose(options);
+    const auto whole_view = pull(surface.locator(), {.route = Route::only("shm")});
+    ASSERT_TRUE(whole_view) << whole_view.error().message();
+    EXPECT_TRUE(std::ranges::equal(whole_view->bytes(), bytes_));
+    Pull pull =
+        puller_.pull(surface.locator(), {.range = {100, whole}, .order = Order::content, .window_bytes = 1});
+    std::vector<std::byte> content;
+    for (auto chunk = pull.next().get(); chunk && *chunk; chunk = pull.next().get())
+      content.insert(content.end(), (*chunk)->bytes().begin(), (*chunk)->bytes().end());
+    EXPECT_EQ(pull.transport(), "shm");
+    EXPECT_TRUE(std::ranges::equal(content, std::span(bytes_).subspan(100)));
+    // Its one mapping is everybody's, and still ciphertext.
+    EXPECT_TRUE(std::ranges::equal(this->pull(surface.locator()).value().bytes(), bytes_));
+  }
+}
+
 TEST_F(Sealed, AnAccessDoesNotTakePacketsAway) {
   ExposeOptions options = sealed();
   options.access = Access::owner();
@@ -229,9 +250,11 @@ TEST_F(Sealed, TheEndOfASurfaceThatGrewIsItsExposers) {
 
 TEST_F(Sealed, WhatMemoryHasNoRoomForIsKeptInAFileWithoutAName) {
   const TemporaryDirectory spill;
+  const std::uint64_t trailers = 21 * Manifest::tag_bytes;
+  const std::uint64_t room = bytes_.size() + trailers;
   Exposer small =
       Exposer::open(
-          {.transports = transports(), .max_memory = bytes_.size(), .spill_directory = spill.path()})
+          {.transports = transports(), .max_memory = room + trailers, .spill_directory = spill.path()})
           .value();
   std::optional<Surface> first = small.expose(Source::bytes(bytes_), sealed()).get().value();
   const auto second = small.expose(Source::bytes(bytes_), sealed()).get();
@@ -248,6 +271,8 @@ TEST_F(Sealed, WhatMemoryHasNoRoomForIsKeptInAFileWithoutAName) {
   ExposeOptions memory_alone = sealed();
   memory_alone.route = Route::only("shm");
   EXPECT_EQ(small.expose(Source::bytes(bytes_), memory_alone).get().error().code, Errc::no_space);
+  // Not even the trailers of another.
+  EXPECT_EQ(small.expose(Source::bytes(bytes_), sealed()).get().error().code, Errc::no_space);
   // Given back with the surface.
   first.reset();
   const auto deadline = std::chrono::steady_clock::now() + 5s;
@@ -257,7 +282,9 @@ TEST_F(Sealed, WhatMemoryHasNoRoomForIsKeptInAFileWithoutAName) {
 }
 
 TEST_F(Sealed, AWriterKeepsToTheMemoryThatItsExposerMayTake) {
-  Exposer small = Exposer::open({.transports = transports(), .max_memory = 3 * chunk_bytes}).value();
+  Exposer small =
+      Exposer::open({.transports = transports(), .max_memory = 3 * (chunk_bytes + Manifest::tag_bytes)})
+          .value();
   SurfaceWriter writer =
       small.begin({.capacity = 64 * chunk_bytes, .expose = {.chunk_bytes = chunk_bytes}}).value();
   for (std::uint32_t i = 0; i < 3; ++i) {

@@ -108,6 +108,12 @@ TEST_F(Strangers, AreRefusedWhereNothingVerifiesTheirBytes) {
   EXPECT_EQ(pull(locator, Route::only("shm")).error().code, Errc::denied);
 }
 
+TEST_F(Strangers, AreToldApartFromAWrongKey) {
+  ForkedChild child = exposer(sealed());
+  const Locator locator = Locator::parse(*child.read_line()).value();
+  EXPECT_EQ(pull(locator.with(Key::random(), {}), Route::only("shm")).error().code, Errc::wrong_key);
+}
+
 // By somebody who knows the id, because it went by, and the whole manifest with it.
 TEST_F(Strangers, AreNotBelievedWhoPlantASegmentUnderTheName) {
   for (const bool knows_the_manifest : {false, true}) {
