@@ -86,7 +86,7 @@ if [ -n "$full_option" ]; then
   scripts/simulate.sh 20000
   RGTP_GENERATIONS=10 build/release/tests/transport/fork_test --gtest_brief=1
   RGTP_CRASH_KILLS=500 build/release/tests/crash/crash_test --gtest_brief=1
-  RGTP_NET_MIB=1024 ctest --preset release -L net -j 1 --verbose | grep -E 'MB/s|KiB of|FAILED|SKIP|tests passed'
+  RGTP_NET_MIB=1024 RGTP_NET_FORGED=1000000 ctest --preset release -L net -j 1 --verbose | grep -E 'MB/s|KiB of|FAILED|SKIP|tests passed'
 fi
 
 end_stage

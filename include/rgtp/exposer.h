@@ -41,9 +41,11 @@ struct ExposerOptions {
   // By default those that come with the library: shared memory where this host has /dev/shm, and UDP on
   // 127.0.0.1 and a free port.
   std::vector<std::shared_ptr<Transport>> transports = {};
-  // Bytes of surfaces, with their trailers, that may stand in memory, all of this exposer's together; files
-  // that are exposed in place do not count, and of a surface under a capacity what was loaned. What is more
-  // is no_space, or, of a sealed surface, kept in a file.
+  // Bytes of surfaces, with their trailers, that may stand in memory, all of this exposer's together. Of a
+  // surface under a capacity what was loaned counts; of a sealed one that is written, what is loaned and not
+  // published yet counts once more. Files that are exposed in place do not count, nor what is kept about
+  // them, nor what waits to be used again (ShmOptions::recycled_segments). What is more is no_space, or, of a
+  // sealed surface, kept in a file.
   std::uint64_t max_memory = whole;
   // Where sealed bytes are kept, in files without a name, that memory has no room for. Offered by packets
   // alone.

@@ -33,8 +33,6 @@ constexpr const char* surfaces_memory = "a surface's memory";
 constexpr std::string_view remedy =
     "mount a tmpfs there that this user may write to, or expose by packets alone";
 
-constexpr std::uint64_t pages_of(std::uint64_t bytes) { return (bytes + page_bytes - 1) / page_bytes; }
-
 tl::unexpected<Error> not_sealed(std::string_view remedy_for_it) {
   auto error = os_failure("seal", surfaces_memory, errno, remedy_for_it);
   error.value().code = Errc::io_error;  // whatever is missing, it is not the segment
@@ -121,15 +119,18 @@ Result<void> ExposedSegment::use_again(SegmentMemory memory) {
   if (::ftruncate(object_.get(), static_cast<off_t>(layout_.object_bytes)) != 0)
     return os_failure("make a segment in", directory(), errno, remedy);
   const std::uint64_t index_end = layout_.trailers_offset + layout_.trailers_bytes;
-  // Unless somebody of this user's let some go.
-  struct stat status = {};
-  all_taken_ = memory.taken == layout_ && ::fstat(object_.get(), &status) == 0 &&
-               pages_of(index_end) + pages_of(layout_.data_bytes) <=
-                   static_cast<std::uint64_t>(status.st_blocks) * S_BLKSIZE / page_bytes;
+  all_taken_ = memory.taken == layout_ && !has_hole(0, index_end) &&
+               !has_hole(layout_.data_offset, layout_.object_bytes);
   if (auto taken = populate(0, index_end); !taken) return taken;
   std::ranges::fill(bytes_of(mapping_).first(index_end), std::byte{0});
   fault_point("segment: used again");
   return {};
+}
+
+// Where somebody of this user's let pages go; lseek(2).
+bool ExposedSegment::has_hole(std::uint64_t offset, std::uint64_t end) const {
+  const off_t hole = ::lseek(object_.get(), static_cast<off_t>(offset), SEEK_HOLE);
+  return hole < static_cast<off_t>(end);
 }
 
 Result<void> ExposedSegment::write_header() {

@@ -73,6 +73,7 @@ class ExposedSegment {
   ExposedSegment(std::shared_ptr<Owner> owner, SegmentHeader header);
   Result<void> open_object(const Access& access);
   Result<void> use_again(SegmentMemory memory);
+  bool has_hole(std::uint64_t offset, std::uint64_t end) const;
   bool is_cut_short() const;
   bool move_to_pool();
   void close_to_others();
@@ -110,7 +111,7 @@ class ExposedSegment {
   Descriptor object_;  // until it has its name, but one's that is brokered or for a pool for good
   boost::interprocess::mapped_region mapping_;
   std::atomic<bool> all_taken_ = false;
-  std::atomic<std::uint32_t> published_ = 0;
+  std::atomic<std::uint32_t> published_ = 0;  // what others may have written over the live part's
   bool has_magic_ = false;
   std::atomic<bool> linked_ = false;
   std::atomic<bool> is_known_ = false;  // it had a name

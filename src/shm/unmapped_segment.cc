@@ -89,10 +89,9 @@ bool UnmappedSegment::begins_as_exposed(core::ChunkVerifier& verifier) const {
     verifier.set_final_size(live_.final_size);
   }
   if (chunks_ == 0) return true;
-  std::vector<std::byte> stored(manifest().length_of(first) + manifest().trailer_bytes);
-  if (!read(first, 0, stored, ReadMode::may_block)) return false;
-  const auto bytes = std::span(stored).first(manifest().length_of(first));
-  return verifier.verify(first, bytes, std::span(stored).subspan(bytes.size()));
+  std::vector<std::byte> bytes(manifest().length_of(first));
+  std::vector<std::byte> trailer(manifest().trailer_bytes);
+  return verifier.take(*this, first, bytes, trailer).value_or(false);
 }
 
 Result<ReadStatus> UnmappedSegment::read(ChunkIndex chunk, std::uint32_t offset, std::span<std::byte> out,

@@ -59,7 +59,7 @@ struct ChunkCopy::Piece {
     return verifier.verify_plain(chunk, buffer, trailer);
   }
 
-  // What is verified is a private copy, and that is what is kept.
+  // What is verified is what is kept.
   Result<bool> copy_through(ChunkIndex chunk, std::uint64_t place, const Range& part) {
     const std::uint32_t length = extent.manifest.length_of(chunk);
     const auto memory = target.region->writable();

@@ -81,16 +81,22 @@ Result<std::span<std::byte>> ExposedSurface::loan(ChunkIndex chunk) {
   if (auto checked = check_chunk(chunk); !checked) return fail(std::move(checked).error());
   const std::uint64_t offset = manifest().offset_of(chunk);
   const std::uint32_t length = manifest().length_of(chunk);
-  const bool counts = memory_ != nullptr && manifest().size_pending && !loaned_.test(chunk.value);
-  const std::uint64_t needed = std::uint64_t{length} + manifest().trailer_bytes;
-  if (counts && !memory_->add(needed))
+  const std::uint64_t needed = memory_ == nullptr || loaned_.test(chunk.value) ? 0 : memory_of_loan(length);
+  if (needed > 0 && !memory_->add(needed))
     return fail(Errc::no_space, "another chunk is more than max_memory allows: withdraw other surfaces");
   if (auto reserved = store_->region().reserve(offset, length); !reserved) {
-    if (counts) memory_->give_back(needed);
+    if (needed > 0) memory_->give_back(needed);
     return fail(std::move(reserved).error());
   }
-  loaned_.set(chunk.value);
+  const bool was_loaned_meanwhile = !loaned_.set(chunk.value) && needed > 0;
+  if (was_loaned_meanwhile) memory_->give_back(needed);
   return loaned_memory(chunk);
+}
+
+// Its place, where that is memory and does not count from the start; and what a sealed one is written in.
+std::uint64_t ExposedSurface::memory_of_loan(std::uint64_t length) const {
+  const bool is_place_new = manifest().size_pending && store_->region().is_memory();
+  return (is_place_new ? length : 0) + (sealing_ != nullptr ? length : 0);
 }
 
 std::span<std::byte> ExposedSurface::loaned_memory(ChunkIndex chunk) {
@@ -125,6 +131,7 @@ Result<void> ExposedSurface::publish_sealed(ChunkIndex chunk) {
     return fail(Errc::invalid_argument, name_of(chunk) + " was published by another thread at the same time");
   ChunkStorer storer(manifest(), sealing_->protection);
   const auto stored = storer.store(chunk, *plain, store_->final_size(), store_->region());
+  if (memory_ != nullptr) memory_->give_back(plain->size());
   if (!stored) {
     abort();
     return fail(stored.error());

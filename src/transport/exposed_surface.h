@@ -59,6 +59,8 @@ class ExposedSurface : public std::enable_shared_from_this<ExposedSurface> {
 
  private:
   Result<void> check_chunk(ChunkIndex chunk) const;
+  // Bytes of a chunk that count for max_memory when it is loaned.
+  std::uint64_t memory_of_loan(std::uint64_t length) const;
   Result<void> check_size(std::uint64_t size) const;
   Result<void> publish_loaned(ChunkIndex chunk);
   Result<void> publish_sealed(ChunkIndex chunk);

@@ -77,9 +77,10 @@ Result<std::vector<Transport*>> ExposerCore::offering(const ExposeOptions& optio
 Result<ExposerCore::Allocated> ExposerCore::allocate_memory(Transport& transport, const Manifest& manifest,
                                                             const ExposeOptions& options) {
   std::shared_ptr<MemoryBudget::Share> memory = budget_->share();
-  const std::uint64_t needed = manifest.stored_bytes() + manifest.trailers_bytes();
-  // Under a capacity chunks count as they are loaned.
-  if (memory != nullptr && !manifest.size_pending && !memory->add(needed))
+  // Under a capacity chunks count as they are loaned, and trailers have their place from the start.
+  const std::uint64_t needed =
+      manifest.trailers_bytes() + (manifest.size_pending ? 0 : manifest.stored_bytes());
+  if (memory != nullptr && !memory->add(needed))
     return fail(Errc::no_space, "the surface needs " + std::to_string(needed) +
                                     " bytes of memory, and less is left of the " +
                                     std::to_string(budget_->most()) +

@@ -372,7 +372,8 @@ void PullJob::serve_waiters() {
   bool failed = ended_ && !*ended_;
   bool taken = false;
   while (!next_waiters_.empty()) {
-    if (auto prepared = state_ ? state_->prepare_next() : Result<void>(); !prepared) {
+    // An error is the end, whatever would be there by now.
+    if (auto prepared = state_ && !failed ? state_->prepare_next() : Result<void>(); !prepared) {
       ended_ = std::move(prepared);
       failed = true;
     }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cli/command_fixture.h"
+#include "core/descriptor.h"
 #include "support/pattern.h"
 
 namespace rgtp::test {
@@ -27,6 +28,17 @@ class SealedCommand : public CommandTest {
     CommandTest::SetUp();
     if (!has_own_shm()) GTEST_SKIP() << "this root may not mount a file system";
     write_file("in", 3'000'000);
+  }
+  void make_pipe() const { ASSERT_EQ(::mkfifo((scratch() / "pipe").c_str(), 0644), 0); }
+  // Where it opens for writing without waiting, somebody reads.
+  core::Descriptor wait_for_reader() const {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+    core::Descriptor writer;
+    while (!writer && std::chrono::steady_clock::now() < deadline) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      writer = core::Descriptor(::open((scratch() / "pipe").c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
+    }
+    return writer;
   }
 
   static std::string key_of(const std::string& locator) { return locator.substr(locator.find("k=") + 2, 43); }
@@ -207,20 +219,14 @@ TEST_F(SealedCommand, WhatComesOnStdinIsPulledSealedWhileItComes) {
 }
 
 TEST_F(SealedCommand, ASignalEndsAPullThatWaitsForItsLocator) {
-  ASSERT_EQ(::mkfifo((scratch() / "pipe").c_str(), 0600), 0);
+  make_pipe();
   for (const auto& [number, code] :
        {std::pair{SIGTERM, exit_code::terminated}, std::pair{SIGINT, exit_code::interrupted}}) {
     const auto waiting = start({"pull", "@pipe", "-o", "out"});
-    // Where it opens for writing without waiting, somebody reads.
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
-    int writer = -1;
-    while ((writer = ::open((scratch() / "pipe").c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC)) < 0 &&
-           std::chrono::steady_clock::now() < deadline)
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    ASSERT_GE(writer, 0);
+    const core::Descriptor writer = wait_for_reader();
+    ASSERT_TRUE(writer);
     waiting->send_signal(number);
     EXPECT_EQ(waiting->wait(std::chrono::seconds(2)), code) << waiting->errors();
-    ::close(writer);
   }
   EXPECT_FALSE(fs::exists(scratch() / "out"));
 }
@@ -228,20 +234,21 @@ TEST_F(SealedCommand, ASignalEndsAPullThatWaitsForItsLocator) {
 // Of what belongs to a process that may not be looked into only root is the owner.
 TEST_F(SealedCommand, NobodyOfTheSameUserMayLookIntoIt) {
   if (::geteuid() != 0) GTEST_SKIP() << "only root can become others";
-  const auto exposed = expose({"in", "--seal", "--route", "udp"});
-  const auto owner_of = [](pid_t process) {
+  make_pipe();
+  const auto exposing = start({"expose", "in", "--seal", "--route", "udp"}, {.prepare = become_nobody});
+  const auto pulling = start({"pull", "@pipe", "-o", "out"}, {.prepare = become_nobody});
+  // Each has a key, or waits for one, and has said so to the kernel before.
+  ASSERT_TRUE(exposing->read_line()) << exposing->errors();
+  const core::Descriptor writer = wait_for_reader();
+  ASSERT_TRUE(writer);
+  for (const auto* const command : {&exposing, &pulling}) {
+    const std::string process = "/proc/" + std::to_string((*command)->pid());
     struct stat status = {};
-    EXPECT_EQ(::stat(("/proc/" + std::to_string(process) + "/mem").c_str(), &status), 0);
-    return status.st_uid;
-  };
-  ::chmod(scratch().c_str(), 0777);
-  const auto waiting = start({"pull", "-", "-o", "out"}, {.prepare = become_nobody});
-  // It waits for its locator, and has said so to the kernel before.
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-  while (owner_of(waiting->pid()) != 0 && std::chrono::steady_clock::now() < deadline)
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  EXPECT_EQ(owner_of(waiting->pid()), 0U);
-  waiting->send_signal(SIGTERM);
+    ASSERT_EQ(::stat((process + "/mem").c_str(), &status), 0);
+    EXPECT_EQ(status.st_uid, 0U);
+    EXPECT_EQ(fs::read_symlink(process + "/exe").filename(), "rgtp") << "it has ended";
+    (*command)->send_signal(SIGTERM);
+  }
 }
 
 }  // namespace

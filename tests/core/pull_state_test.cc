@@ -4,56 +4,18 @@
 
 #include <gtest/gtest.h>
 
-#include "support/observers.h"
-#include "support/pattern.h"
-#include "support/surfaces.h"
+#include "core/pull_state_fixture.h"
 
 namespace rgtp::core {
 namespace {
 
-// Three full chunks and one of 100 bytes.
-constexpr std::uint64_t size = 3 * 4096 + 100;
-
-class PullStateTest : public testing::Test {
+class PullStateTest : public PullStateFixture {
  protected:
-  // A pull of a published surface.
-  void start(const PullState::Options& options) {
-    state_.emplace(options, observer_);
-    extent_ = state_->begin(source_->manifest()).value();
-  }
-  void use_region() {
-    region_ = HeapRegion::make(extent_.range.length).value();
-    state_->use(store_in_region(extent_, region_));
-  }
-  void use_window() { state_->use(store_in_window(extent_)); }
+  PullStateTest() { source_ = test::published_store(test::manifest_of(size), bytes_); }
 
-  void fill(const Placement& placement, std::uint32_t chunk) const {
-    const ChunkIndex index{chunk};
-    ASSERT_EQ(source_->read(index, 0, placement.bytes, ReadMode::may_block), ReadStatus::done);
-    std::ranges::copy(source_->trailer(index), placement.trailer.begin());
-  }
-  void receive(std::uint32_t chunk) {
-    const auto placement = state_->place(ChunkIndex{chunk});
-    ASSERT_TRUE(placement) << chunk;
-    fill(*placement, chunk);
-    ASSERT_EQ(state_->on_chunk(ChunkIndex{chunk}), ChunkVerdict::good);
-  }
-  void expect_next(std::uint64_t offset, std::uint64_t length) {
-    const auto view = state_->take_next();
-    ASSERT_TRUE(view);
-    EXPECT_EQ(view->offset(), offset);
-    EXPECT_TRUE(std::ranges::equal(view->bytes(), std::span(bytes_).subspan(offset, length)));
-  }
   static ChunkRange chunks(std::uint32_t first, std::uint32_t end) {
     return {ChunkIndex{first}, ChunkIndex{end}};
   }
-
-  const std::vector<std::byte> bytes_ = test::pattern(size);
-  const std::shared_ptr<SurfaceStore> source_ = test::published_store(test::manifest_of(size), bytes_);
-  test::RecordingObserver observer_;
-  std::optional<PullState> state_;
-  PullExtent extent_;
-  std::shared_ptr<HeapRegion> region_;
 };
 
 TEST_F(PullStateTest, WantsNothingBeforeItHasStorage) {

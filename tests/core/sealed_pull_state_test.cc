@@ -4,50 +4,21 @@
 
 #include <gtest/gtest.h>
 
-#include "core/pull_state.h"
-#include "support/observers.h"
-#include "support/pattern.h"
+#include "core/pull_state_fixture.h"
 #include "support/protected_surfaces.h"
-#include "support/surfaces.h"
 
 namespace rgtp::core {
 namespace {
 
 constexpr std::uint32_t chunk_bytes = 4096;
-// Three full chunks and one of 100 bytes.
-constexpr std::uint64_t size = 3 * chunk_bytes + 100;
-
-class SealedPullStateTest : public testing::Test {
+class SealedPullStateTest : public PullStateFixture {
  protected:
+  SealedPullStateTest() { source_ = test::sealed_store(manifest_, bytes_, key_); }
+
   // A pull of the surface by its key.
   void start(PullState::Options options) {
-    observer_.clear();
     options.key = key_;
-    state_.emplace(options, observer_);
-    extent_ = state_->begin(source_->manifest()).value();
-  }
-  void use_region() {
-    region_ = HeapRegion::make(extent_.range.length).value();
-    state_->use(store_in_region(extent_, region_));
-  }
-  void use_window() { state_->use(store_in_window(extent_)); }
-
-  void fill(const Placement& placement, std::uint32_t chunk) const {
-    const ChunkIndex index{chunk};
-    ASSERT_EQ(source_->read(index, 0, placement.bytes, ReadMode::may_block), ReadStatus::done);
-    std::ranges::copy(source_->trailer(index), placement.trailer.begin());
-  }
-  void receive(std::uint32_t chunk) {
-    const auto placement = state_->place(ChunkIndex{chunk});
-    ASSERT_TRUE(placement) << chunk;
-    fill(*placement, chunk);
-    ASSERT_EQ(state_->on_chunk(ChunkIndex{chunk}), ChunkVerdict::good);
-  }
-  void expect_next(std::uint64_t offset, std::uint64_t length) {
-    const auto view = state_->take_next();
-    ASSERT_TRUE(view);
-    EXPECT_EQ(view->offset(), offset);
-    EXPECT_TRUE(std::ranges::equal(view->bytes(), std::span(bytes_).subspan(offset, length)));
+    PullStateFixture::start(options);
   }
   Errc refusal(const PullState::Options& options, const Manifest& manifest) {
     PullState state(options, observer_);
@@ -58,13 +29,7 @@ class SealedPullStateTest : public testing::Test {
   }
 
   const Key key_ = test::key_of(1);
-  const std::vector<std::byte> bytes_ = test::pattern(size);
   Manifest manifest_ = test::manifest_of(size);
-  const std::shared_ptr<SurfaceStore> source_ = test::sealed_store(manifest_, bytes_, key_);
-  test::RecordingObserver observer_;
-  std::optional<PullState> state_;
-  PullExtent extent_;
-  std::shared_ptr<HeapRegion> region_;
 };
 
 TEST_F(SealedPullStateTest, DecryptsIntoItsRegion) {
@@ -327,29 +292,18 @@ TEST_F(GrowingSealedPullStateTest, RecognizesTheEndByItsTagAlone) {
   EXPECT_TRUE(PullState({}, observer_).recognizes({.manifest = growing_manifest(), .end = FinalSize(size)}));
 }
 
-class RootedPullStateTest : public testing::Test {
+class RootedPullStateTest : public PullStateFixture {
  protected:
-  void start() {
-    observer_.clear();
-    state_.emplace(PullState::Options{.root = surface_.root}, observer_);
-    extent_ = state_->begin(manifest_).value();
-  }
-  void fill(const Placement& placement, std::uint32_t chunk) const {
-    ASSERT_TRUE(surface_.store->read(ChunkIndex{chunk}, 0, placement.bytes, ReadMode::may_block));
-    std::ranges::copy(surface_.store->trailer(ChunkIndex{chunk}), placement.trailer.begin());
-  }
+  RootedPullStateTest() { source_ = surface_.store; }
+  void start() { PullStateFixture::start({.root = surface_.root}); }
 
-  const std::vector<std::byte> bytes_ = test::pattern(size);
   Manifest manifest_ = test::manifest_of(size);
   const test::RootedSurface surface_ = test::rooted_store(manifest_, bytes_);
-  test::RecordingObserver observer_;
-  std::optional<PullState> state_;
-  PullExtent extent_;
 };
 
 TEST_F(RootedPullStateTest, TakesWhatIsUnderItsRootAlone) {
   start();
-  state_->use(store_in_region(extent_, HeapRegion::make(size).value()));
+  use_region();
   for (std::uint32_t chunk = 0; chunk < 4; ++chunk) {
     const auto placement = state_->place(ChunkIndex{chunk}).value();
     fill(placement, chunk);

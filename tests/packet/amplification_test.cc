@@ -60,9 +60,9 @@ class Amplification : public ExposerFixture {
 
 // A surface that is whole, one that grows, and one that was withdrawn: and all that may be said to them
 // without a cookie of the sender's own.
-class Strangers : public Amplification {
+class Unvalidated : public Amplification {
  protected:
-  Strangers() {
+  Unvalidated() {
     whole_ = expose(100'000)->manifest().id;
     withdrawn_ = expose(10'000)->manifest().id;
     engine_.withdraw(withdrawn_);
@@ -138,7 +138,7 @@ class Strangers : public Amplification {
   std::uint32_t strangers_ = 0;
 };
 
-TEST_F(Strangers, GetNoMoreThanTheySendWhateverItIs) {
+TEST_F(Unvalidated, GetNoMoreThanTheySendWhateverItIs) {
   const Peer somebody = test::peer_of("192.0.2.1");
   for (const bool with_cookie : {false, true})
     for (std::size_t i = 0; i < datagrams({}).size(); ++i) {
@@ -156,7 +156,7 @@ TEST_F(Strangers, GetNoMoreThanTheySendWhateverItIs) {
   }
 }
 
-TEST_F(Strangers, GetNothingForWhatIsCutShortOrMadeLonger) {
+TEST_F(Unvalidated, GetNothingForWhatIsCutShortOrMadeLonger) {
   for (Bytes bytes : datagrams({})) {
     const Bytes whole = bytes;
     while (!bytes.empty()) {
@@ -176,7 +176,7 @@ TEST_F(Strangers, GetNothingForWhatIsCutShortOrMadeLonger) {
 }
 
 // What somebody sends who has no cookie and much patience, from a few addresses.
-TEST_F(Strangers, GetNoMoreThanTheySendInARandomCampaign) {
+TEST_F(Unvalidated, GetNoMoreThanTheySendInARandomCampaign) {
   test::Random random(20);
   const std::vector<Bytes> others = datagrams_of_other_versions();
   std::vector<Peer> peers;
@@ -211,7 +211,7 @@ TEST_F(Strangers, GetNoMoreThanTheySendInARandomCampaign) {
   EXPECT_GT(answered_, 1000U);
 }
 
-TEST_F(Strangers, ACookieDrawsNothingAtAnotherAddressOrPort) {
+TEST_F(Unvalidated, ACookieDrawsNothingAtAnotherAddressOrPort) {
   const Cookie cookie = valid_cookie();
   Peer other_port = puller_;
   ++other_port.remote.port;

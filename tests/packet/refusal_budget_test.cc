@@ -45,6 +45,18 @@ TEST_F(RefusalBudgetTest, GivesAThousandASecondToAllStrangers) {
   EXPECT_EQ(take("192.0.2.1", Validated::no, 1), 1);
 }
 
+TEST_F(RefusalBudgetTest, GreetsSoManyStrangersASecondWhereverTheyAre) {
+  const auto greet = [&](int prefixes) {
+    std::uint32_t greeted = 0;
+    for (std::uint32_t i = 0; i < 6 * RefusalBudget::greetings_per_prefix; ++i)
+      greeted += budget_.take_greeting(test::address_of(ip_of_prefix(static_cast<int>(i) % prefixes)), now_);
+    return greeted;
+  };
+  EXPECT_EQ(greet(2000), RefusalBudget::greetings_per_second);
+  now_ += 1s;
+  EXPECT_EQ(greet(2), 2 * RefusalBudget::greetings_per_prefix);
+}
+
 TEST_F(RefusalBudgetTest, StrangersTakeNothingFromThoseWithACookie) {
   for (int prefix = 0; prefix < 2000; ++prefix) take(ip_of_prefix(prefix), Validated::no, 1);
   EXPECT_EQ(take("192.0.2.1", Validated::yes, 500), 500);

@@ -186,6 +186,8 @@ TEST_F(HandedOver, IsTakenWhereNobodyCanChangeItAnyMore) {
     const auto taken = take(good, seals);
     ASSERT_TRUE(taken) << taken.error().message();
     EXPECT_EQ(read_all(**taken), bytes_);
+    // Who mapped it for writing before the other seal still writes.
+    EXPECT_EQ((*taken)->region().is_unchangeable(), seals == all);
   }
   for (const int seals : {0, F_SEAL_SHRINK | F_SEAL_GROW, F_SEAL_SHRINK | F_SEAL_WRITE,
                           F_SEAL_GROW | F_SEAL_WRITE, F_SEAL_WRITE | F_SEAL_SEAL})

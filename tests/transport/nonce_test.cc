@@ -230,8 +230,9 @@ TEST_F(Nonces, AreUsedOnceByThreadsThatPublishTheSameChunk) {
 }
 
 TEST_F(Nonces, AreUsedOnceWhereAWriterFailsInTheMiddle) {
+  // And the eleventh's private memory.
   Exposer small = open(
-      {.max_memory = 10 * (chunk_bytes + Manifest::tag_bytes), .spill_directory = directory_ / "missing"});
+      {.max_memory = 11 * chunk_bytes + 64 * Manifest::tag_bytes, .spill_directory = directory_ / "missing"});
   SurfaceWriter writer = small.begin({.capacity = 64 * chunk_bytes, .expose = sealed()}).value();
   std::uint32_t chunk = 0;
   for (; chunk < 64; ++chunk) {
@@ -246,7 +247,8 @@ TEST_F(Nonces, AreUsedOnceWhereAWriterFailsInTheMiddle) {
 
 // The chunk is claimed, and may be half sealed: it is not sealed again, and nobody waits for it.
 TEST_F(Nonces, AreUsedOnceWhereSealingFailsWhichEndsTheSurface) {
-  Exposer small = open({.max_memory = 4 * Manifest::tag_bytes, .spill_directory = directory_.path()});
+  Exposer small =
+      open({.max_memory = 2 * chunk_bytes + 4 * Manifest::tag_bytes, .spill_directory = directory_.path()});
   SurfaceWriter writer = small.begin({.size = 4 * chunk_bytes, .expose = sealed()}).value();
   for (std::uint32_t i = 0; i < 2; ++i) (void)writer.loan(ChunkIndex{i}).value();
   ASSERT_TRUE(writer.publish(ChunkIndex{0}));

@@ -6,30 +6,14 @@
 
 #include <rgtp/pending.h>
 
+#include "transport/pending_fixture.h"
+
 namespace rgtp {
 namespace {
 
 using namespace std::chrono_literals;
 
-class PendingTest : public testing::Test {
- protected:
-  using State = detail::PendingState<int>;
-
-  std::shared_ptr<State> make() { return std::make_shared<State>(*loop_, gate_); }
-  // What the handle's destructor does.
-  void destroy_owner(const std::shared_ptr<State>& state) {
-    gate_->close();
-    state->abandon();
-  }
-  void run_loop_once() {
-    std::promise<void> ran;
-    ASSERT_TRUE(loop_->post([&] { ran.set_value(); }));
-    ran.get_future().get();
-  }
-
-  std::shared_ptr<EventLoop> loop_ = EventLoop::spawn().value();
-  std::shared_ptr<detail::CallbackGate> gate_ = std::make_shared<detail::CallbackGate>();
-};
+class PendingTest : public PendingFixture {};
 
 TEST_F(PendingTest, GetReturnsAResultThatIsThereAlready) {
   auto state = make();

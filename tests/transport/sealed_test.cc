@@ -282,9 +282,9 @@ TEST_F(Sealed, WhatMemoryHasNoRoomForIsKeptInAFileWithoutAName) {
 }
 
 TEST_F(Sealed, AWriterKeepsToTheMemoryThatItsExposerMayTake) {
+  const std::uint64_t trailers = 64 * Manifest::tag_bytes;
   Exposer small =
-      Exposer::open({.transports = transports(), .max_memory = 3 * (chunk_bytes + Manifest::tag_bytes)})
-          .value();
+      Exposer::open({.transports = transports(), .max_memory = 3 * chunk_bytes + trailers}).value();
   SurfaceWriter writer =
       small.begin({.capacity = 64 * chunk_bytes, .expose = {.chunk_bytes = chunk_bytes}}).value();
   for (std::uint32_t i = 0; i < 3; ++i) {
@@ -293,6 +293,39 @@ TEST_F(Sealed, AWriterKeepsToTheMemoryThatItsExposerMayTake) {
   }
   EXPECT_EQ(writer.loan(ChunkIndex{3}).error().code, Errc::no_space);
   EXPECT_EQ(small.begin({.size = 1, .expose = {.chunk_bytes = chunk_bytes}}).error().code, Errc::no_space);
+  EXPECT_EQ(small.begin({.capacity = 1, .expose = {.chunk_bytes = chunk_bytes}}).error().code,
+            Errc::no_space);
+}
+
+// Until they are sealed, chunks stand in memory beside their place.
+TEST_F(Sealed, ASealedWritersLoansCountUntilTheyArePublished) {
+  const std::uint64_t trailers = 64 * Manifest::tag_bytes;
+  Exposer small =
+      Exposer::open({.transports = transports(), .max_memory = 3 * chunk_bytes + trailers}).value();
+  SurfaceWriter writer = small.begin({.capacity = 64 * chunk_bytes, .expose = sealed()}).value();
+  for (std::uint32_t i = 0; i < 2; ++i) {
+    ASSERT_TRUE(writer.loan(ChunkIndex{i})) << i;
+    ASSERT_TRUE(writer.loan(ChunkIndex{i})) << "the same again takes nothing";
+    EXPECT_EQ(writer.loan(ChunkIndex{i + 1}).error().code, Errc::no_space);
+    ASSERT_TRUE(writer.publish(ChunkIndex{i}));
+  }
+  EXPECT_EQ(writer.loan(ChunkIndex{2}).error().code, Errc::no_space);
+}
+
+// What is there of it may be right again by then.
+TEST_F(Sealed, AnErrorInTheMiddleOfAPullIsItsEnd) {
+  const Surface surface = expose(sealed());
+  Pull pull = puller_.pull(surface.locator(), {.order = Order::content, .route = Route::only("shm")});
+  ASSERT_TRUE(pull.next().get().value());
+  const std::uint64_t second = data_offset(surface.manifest()) + chunk_bytes;
+  const auto stored = read_file(segment_of(surface.manifest()));
+  const auto right = std::span(stored).subspan(second, chunk_bytes);
+  write_to_segment(surface.manifest(), second, pattern(chunk_bytes, 77));
+  EXPECT_EQ(pull.next().get().error().code, Errc::corrupted);
+  write_to_segment(surface.manifest(), second, right);
+  const auto again = pull.next().get();
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().code, Errc::corrupted);
 }
 
 TEST_F(Sealed, OptionsThatDoNotGoTogetherAreRefused) {

@@ -96,7 +96,13 @@ TEST_F(Strangers, GiveWhatTheLocatorVerifiesAndNothingOfItIsMapped) {
     ASSERT_TRUE(view) << view.error().message();
     EXPECT_EQ(came_by_, "shm");
     EXPECT_TRUE(std::ranges::equal(view->bytes(), bytes_));
-    EXPECT_FALSE(maps_a_segment());
+    // While it lasts, too.
+    Puller puller = Puller::open({.transports = transports()}).value();
+    for (const Order order : {Order::arrival, Order::content}) {
+      Pull under_way = puller.pull(locator, {.order = order, .route = Route::only("shm")});
+      ASSERT_TRUE(under_way.next().get().value());
+      EXPECT_FALSE(maps_a_segment());
+    }
     child.kill();
     EXPECT_TRUE(std::ranges::equal(view->bytes(), bytes_));
   }
