@@ -21,6 +21,7 @@ using Run = std::function<ExitCode(Signals&)>;
 void add_expose_command(CLI::App& app, Run& chosen);
 void add_pull_command(CLI::App& app, Run& chosen);
 void add_host_commands(CLI::App& app, Run& chosen);
+void add_bench_command(CLI::App& app, Run& chosen);
 
 enum class Verbosity { normal, verbose };
 // Warnings and more to stderr; under `verbose` everything.

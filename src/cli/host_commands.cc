@@ -88,13 +88,6 @@ std::string table_of(const std::vector<Line>& lines) {
   return text;
 }
 
-ExitCode print(const std::string& text, Signals& signals) {
-  StdoutWriter output(signals);
-  const auto written = output.write(std::as_bytes(std::span(text)));
-  if (written && !*written) return report(written->error());
-  return ExitCode::ok;
-}
-
 ExitCode run_ls(bool with_ids, Signals& signals) {
   const auto surfaces = list_host_surfaces();
   if (!surfaces) return report(surfaces.error());

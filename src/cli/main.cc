@@ -67,6 +67,7 @@ ExitCode run(int argc, char** argv) {
   add_expose_command(app, chosen);
   add_pull_command(app, chosen);
   add_host_commands(app, chosen);
+  add_bench_command(app, chosen);
   // Whoever reads it has found it: its line is for another option.
   for (CLI::App* command : app.get_subcommands({})) command->get_help_ptr()->group("");
   // CLI11 takes them from the back.

@@ -122,4 +122,11 @@ std::optional<Result<void>> StdoutWriter::write(std::span<const std::byte> bytes
   return Result<void>();
 }
 
+ExitCode print(const std::string& text, Signals& signals) {
+  StdoutWriter output(signals);
+  const auto written = output.write(std::as_bytes(std::span(text)));
+  if (written && !*written) return report(written->error());
+  return ExitCode::ok;
+}
+
 }  // namespace rgtp::cli

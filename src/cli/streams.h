@@ -9,6 +9,7 @@
 
 #include <rgtp/error.h>
 
+#include "cli/exit_code.h"
 #include "cli/signals.h"
 
 namespace rgtp::cli {
@@ -26,6 +27,9 @@ std::optional<Result<std::string>> read_line_of(const std::string& file, Signals
 // Calls `tick` while it waits, as Signals does.
 std::optional<Result<std::size_t>> read_some(Signals& signals, std::span<std::byte> out,
                                              const std::function<void()>& tick = {});
+
+// All of the text to stdout; what to end with.
+ExitCode print(const std::string& text, Signals& signals);
 
 class StdoutWriter {
  public:

@@ -28,6 +28,7 @@ TEST_F(Help, FitsOnAScreen) {
   expect_one_screen({"--help"});
   expect_one_screen({"expose", "--help"});
   expect_one_screen({"pull", "--help"});
+  expect_one_screen({"bench", "--help"});
 }
 
 TEST_F(Help, NamesEveryExitCodeOnce) {

@@ -1,0 +1,119 @@
+#include "cli/bench/party.h"
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <exception>
+#include <system_error>
+#include <utility>
+
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace rgtp::cli::bench {
+
+namespace {
+
+constexpr int patience_ms = 5000;
+
+tl::unexpected<Error> no_process(const char* what) {
+  return fail(Errc::io_error, std::string(what) + ": " + std::generic_category().message(errno) +
+                                  ": raise the limits on processes and open files (ulimit -u, -n)");
+}
+
+void write_all(int socket, std::string text) {
+  for (std::size_t at = 0; at < text.size();) {
+    const ssize_t put = ::send(socket, text.data() + at, text.size() - at, MSG_NOSIGNAL);
+    if (put < 0 && errno == EINTR) continue;
+    if (put <= 0) return;  // it has ended, which hear() tells
+    at += static_cast<std::size_t>(put);
+  }
+}
+
+// Up to the next line's end; nothing where no more comes.
+std::optional<std::string> read_line(int socket, std::string& heard) {
+  while (true) {
+    if (const std::size_t end = heard.find('\n'); end != std::string::npos) {
+      std::string line = heard.substr(0, end);
+      heard.erase(0, end + 1);
+      return line;
+    }
+    std::array<char, 4096> part;
+    const ssize_t got = ::recv(socket, part.data(), part.size(), 0);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return std::nullopt;
+    heard.append(part.data(), static_cast<std::size_t>(got));
+  }
+}
+
+[[noreturn]] void take_part(int socket, const std::function<Party::Answer()>& begin) {
+  try {
+    const Party::Answer answer = begin();
+    std::string heard;
+    while (const auto line = read_line(socket, heard)) write_all(socket, answer(*line) + "\n");
+  } catch (const std::exception&) {
+    std::_Exit(1);
+  }
+  std::_Exit(0);
+}
+
+}  // namespace
+
+Result<Party> Party::start(const std::function<Answer()>& begin) {
+  std::array<int, 2> sockets{};
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets.data()) != 0)
+    return no_process("no socket for another process");
+  const pid_t parent = ::getpid();
+  const pid_t process = ::fork();
+  if (process < 0) {
+    ::close(sockets[0]);
+    ::close(sockets[1]);
+    return no_process("no other process");
+  }
+  if (process > 0) {
+    ::close(sockets[1]);
+    return Party(process, sockets[0]);
+  }
+  ::close(sockets[0]);
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != parent) std::_Exit(1);
+  take_part(sockets[1], begin);
+}
+
+Party::Party(Party&& other) noexcept
+    : process_(std::exchange(other.process_, -1)),
+      socket_(std::exchange(other.socket_, -1)),
+      heard_(std::move(other.heard_)) {}
+
+Party::~Party() {
+  if (process_ < 0) return;
+  ::shutdown(socket_, SHUT_WR);
+  pollfd ended{socket_, POLLIN, 0};
+  std::array<char, 4096> rest;
+  while (::poll(&ended, 1, patience_ms) > 0 && ::recv(socket_, rest.data(), rest.size(), 0) > 0) continue;
+  ::close(socket_);
+  ::kill(process_, SIGKILL);
+  while (::waitpid(process_, nullptr, 0) < 0 && errno == EINTR) continue;
+}
+
+void Party::tell(const std::string& line) const { write_all(socket_, line + "\n"); }
+
+std::optional<Result<std::string>> Party::hear(Signals& signals, const std::function<void()>& tick) {
+  while (heard_.find('\n') == std::string::npos) {
+    if (!signals.wait_until_ready(socket_, POLLIN, tick)) return std::nullopt;
+    std::array<char, 4096> part;
+    const ssize_t got = ::recv(socket_, part.data(), part.size(), MSG_DONTWAIT);
+    if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+    if (got <= 0)
+      return Result<std::string>(fail(
+          Errc::io_error, "a process that took part in the measurement has ended: see the system's log"));
+    heard_.append(part.data(), static_cast<std::size_t>(got));
+  }
+  return Result<std::string>(*read_line(socket_, heard_));
+}
+
+}  // namespace rgtp::cli::bench
