@@ -1,7 +1,6 @@
 // Figures of a sample.
 #pragma once
 
-#include <span>
 #include <vector>
 
 namespace rgtp::cli::bench {
