@@ -87,9 +87,22 @@ dropped() {
 }
 
 # pull_once WHERE: its rate in MB/s goes to the file WHERE, be that quiet, elsewhere or exposer. The exposer's time for
-# it goes into $took_us, and the size of the flood into $flood.
+# it goes into $took_us, and the size of the flood into $flood. Tried again where others kept the forger from its
+# processor.
 pull_once() {
-  local before=0 after=0 began now dropped_before dropped_after us_before us_after rate again flood_per_second=0
+  local tries
+  for ((tries = 0; tries < 5; ++tries)); do
+    try_pull "$1"
+    if [ "$1" = quiet ] || ((flood_per_second * 2 >= per_second)); then
+      echo "$rate" >>"$scratch/$1"
+      return
+    fi
+  done
+  skip "this machine is too busy to send $per_second datagrams a second"
+}
+try_pull() {
+  local before=0 after=0 began now dropped_before dropped_after us_before us_after again
+  flood_per_second=0
   if [ "$1" != quiet ]; then
     start_flood "$1"
     counter "$exposing" "$1" before _
@@ -111,10 +124,8 @@ pull_once() {
   rate=$(jq '.goodput / 1e6 | floor' "$scratch/measured")
   again=$(jq '.stats.slices_asked_again' "$scratch/measured")
   [ "$(jq .bytes "$scratch/measured")" = $((mib * 1048576)) ] || fail "not all bytes came"
-  echo "$rate" >>"$scratch/$1"
   echo "flood $1 ($flood_per_second/s): $rate MB/s, $((took_us / 1000)) ms of the exposer's time, $again slices asked" \
     "for again, $((dropped_after - dropped_before)) datagrams dropped by the exposer's socket"
-  [ "$1" = quiet ] || ((flood_per_second * 2 >= per_second)) || fail "the flood was too small to say anything"
 }
 median() { sort -g "$scratch/$1" | sed -n "$(((rounds + 1) / 2))p"; }
 
