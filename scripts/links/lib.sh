@@ -102,7 +102,7 @@ line_of() { case $1 in 1024) echo 1 ;; 64) echo 2 ;; 8) echo 3 ;; esac }
 # link_up OPTION...: of the emulator; what was up before goes.
 link_up() {
   link_down
-  "$build/bench/link/link_emulator" "$a" link0 "$b" link0 "$@" >"$work/counters" 2>"$work/emulator.log" &
+  "$build/src/cli/bench-peers/link_emulator" "$a" link0 "$b" link0 "$@" >"$work/counters" 2>"$work/emulator.log" &
   emulator=$!
   started+=("$emulator")
   await 5 link_is_up || fail "the emulator did not start: $(cat "$work/emulator.log")"

@@ -1,4 +1,5 @@
-// Cryptography, all of it through OpenSSL's libcrypto: random bytes, SHA-256, HMAC, HKDF, AEAD.
+// Cryptography: random bytes of the operating system's, and SHA-256, HMAC, HKDF and AEAD through OpenSSL's
+// libcrypto.
 #pragma once
 
 #include <array>

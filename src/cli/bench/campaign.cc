@@ -2,129 +2,212 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <utility>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 namespace rgtp::cli::bench {
 
 namespace {
 
-// Warm pulls of small surfaces are repeated until about as much went over.
-constexpr std::uint64_t bytes_a_round = 32 * 1024 * 1024;
-constexpr std::uint64_t most_times = 500;
+// Warm pulls are repeated for about so long a round, so that a slow way takes no more of it than a fast one.
+constexpr double warm_s = 0.5;
+constexpr double most_times = 500;
+// A case whose rounds take longer than this together has no more of them.
+constexpr double most_s_a_case = 20;
+// Who carries less for longer than the patience has stalled, as some do over a link that loses much.
+constexpr double least_bytes_per_s = 20e6;
 
 constexpr std::array states{State::cold, State::warm};
 
-std::uint64_t times_of(const Case& one) {
-  if (one.state == State::cold) return 1;
-  return std::clamp<std::uint64_t>(bytes_a_round / std::max<std::uint64_t>(one.size, 1), 1, most_times);
+// Of all transfers of the one that took longest.
+double longest_s(const std::vector<Pulled>& pulled) {
+  double longest = 0;
+  for (const Pulled& by_one : pulled) {
+    double took = 0;
+    for (const Transfer& transfer : by_one.transfers) took += transfer.last_byte_s;
+    longest = std::max(longest, took);
+  }
+  return longest;
 }
 
 }  // namespace
 
 std::string included_in(const Case& one) {
-  const std::string opening = one.state == State::cold ? "open, " : "";
-  return opening + (one.route == "shm" ? "map, hash" : "receive, verify, hash");
+  const bool opens = one.state == State::cold && !one.by->opening.empty();
+  return (opens ? std::string(one.by->opening) + ", " : "") + std::string(one.by->includes);
 }
 
 Campaign::Campaign(Settings settings, Signals& signals, std::function<void(double)> tick)
-    : settings_(std::move(settings)), signals_(signals), tick_(std::move(tick)) {}
+    : settings_(std::move(settings)), signals_(signals), tick_(std::move(tick)) {
+  for (const Sweep& sweep : settings_.sweeps)
+    rounds_in_all_ += sweep.paths.size() * sweep.sizes.size() * sweep.pullers.size() * states.size() *
+                      settings_.contenders.size() * static_cast<std::size_t>(settings_.rounds);
+}
 
 Result<void> Campaign::run() {
-  for (const std::uint64_t size : settings_.sizes)
-    if (auto done = run_size(size); !done) return done;
+  for (const Sweep& sweep : settings_.sweeps)
+    for (const Path& path : sweep.paths)
+      if (auto done = run_path(path, sweep); !done) return done;
   return {};
 }
 
-Result<void> Campaign::run_size(std::uint64_t size) {
-  auto exposer = Party::start(begin_exposer);
-  if (!exposer) return fail(std::move(exposer).error());
-  exposer->tell(nlohmann::json{{"expose", size}}.dump());
-  const auto offered = hear(*exposer, parse_offered);
-  if (!offered) return fail(offered.error());
-  for (const std::uint32_t pullers : settings_.pullers)
-    for (const State state : states)
+Result<void> Campaign::run_path(const Path& path, const Sweep& sweep) {
+  auto network = Network::open(path, settings_.link_emulator);
+  if (!network) {
+    if (network.error().code != Errc::no_route) return fail(std::move(network).error());
+    skip(path.name(), network.error().message());
+    return {};
+  }
+  for (const std::uint64_t size : sweep.sizes)
+    if (auto done = run_size(*network, path, sweep, size); !done) return done;
+  return {};
+}
+
+Result<void> Campaign::run_size(const Network& network, const Path& path, const Sweep& sweep,
+                                std::uint64_t size) {
+  const auto content = Content::make(size);
+  if (!content) return fail(content.error());
+  std::vector<Offer> offers;
+  for (const Contender* contender : settings_.contenders) {
+    if (path.kind != Path::Kind::loopback && !contender->crosses_links) continue;
+    auto made = offer(*contender, network, *content);
+    if (!made) return fail(std::move(made).error());
+    if (*made) offers.push_back(std::move(**made));
+  }
+  for (const std::uint32_t pullers : sweep.pullers)
+    for (const State state : states) {
+      const auto case_by = [&](const Offer& offer) { return Case{path, size, pullers, state, offer.by}; };
+      if (std::ranges::any_of(offers, [&](const Offer& offer) { return is_measured(case_by(offer)); }))
+        continue;  // by an earlier sweep
       for (int round = 0; round < settings_.rounds; ++round)
-        for (const std::string& route : settings_.routes) {
-          const Case one{size, pullers, state, route};
-          auto done = run_round(*exposer, *offered, one);
-          if (!done) return fail(std::move(done).error());
-          keep(one, std::move(*done));
+        for (Offer& offer : offers) {
+          if (offer.is_over || seconds_of(case_by(offer)) > most_s_a_case) continue;
+          auto done = run_round(offer, network, *content, case_by(offer));
+          if (!done && done.error().code == Errc::timed_out && !offer.by->program.empty()) {
+            skip(fmt::format("{} over {}", offer.by->name, path.name()), done.error().message());
+            offer.is_over = true;
+            continue;
+          }
+          if (!done) {
+            Error error = std::move(done).error();
+            error.text = std::string(offer.by->name) + " over " + path.name() + ": " + error.text;
+            return fail(std::move(error));
+          }
+          keep(case_by(offer), offer.offered, std::move(*done));
         }
+    }
   return {};
 }
 
-Result<Round> Campaign::run_round(Party& exposer, const Offered& offered, const Case& one) {
+Result<std::optional<Campaign::Offer>> Campaign::offer(const Contender& contender, const Network& network,
+                                                       const Content& content) {
+  const auto unless_missing = [&](Error error) -> Result<std::optional<Offer>> {
+    error.text = std::string(contender.name) + ": " + error.text;
+    if (error.code != Errc::no_route) return fail(std::move(error));
+    skip(std::string(contender.name), error.text.substr(contender.name.size() + 2));
+    return std::nullopt;
+  };
+  auto exposer = start_exposing(contender, settings_.peers, network.exposers());
+  if (!exposer) return unless_missing(std::move(exposer).error());
+  exposer->tell(ask_to_expose(content, network.address()));
+  auto offered = hear(*exposer, patience_with(content.size()), parse_offered);
+  if (!offered) return unless_missing(std::move(offered).error());
+  return Offer{&contender, std::move(*exposer), std::move(*offered), false};
+}
+
+Result<Round> Campaign::run_round(Offer& offer, const Network& network, const Content& content,
+                                  const Case& one) {
   std::vector<Party> pullers;
   while (pullers.size() < one.pullers) {
-    auto puller = Party::start(begin_puller);
+    auto puller = start_pulling(*offer.by, settings_.peers, network.pullers());
     if (!puller) return fail(std::move(puller).error());
     pullers.push_back(std::move(*puller));
   }
-  // Each of them so many times, at the same time.
-  const auto pull = [&](std::uint64_t times) -> Result<std::vector<PullerAnswer>> {
-    const std::string order = nlohmann::json{
-        {"pull", offered.locator},
-        {"route", one.route},
-        {"digest", offered.digest},
-        {"times", times}}.dump();
-    for (const Party& puller : pullers) puller.tell(order);
-    std::vector<PullerAnswer> answers;
-    for (Party& puller : pullers) {
-      auto answer = hear(puller, parse_puller_answer);
-      if (!answer) return fail(std::move(answer).error());
-      answers.push_back(std::move(*answer));
-    }
-    return answers;
+  const auto cost_so_far = [&] {
+    offer.exposer.tell(ask_for_cost());
+    return hear(offer.exposer, settings_.patience, parse_exposing_cost);
   };
-  const auto cost_so_far = [&]() -> Result<ExposerAnswer> {
-    exposer.tell(nlohmann::json{{"cost", true}}.dump());
-    return hear(exposer, parse_exposer_answer);
-  };
-  if (one.state == State::warm)
-    if (auto warmed = pull(1); !warmed) return fail(std::move(warmed).error());
+  std::uint64_t times = 1;
+  if (one.state == State::warm) {
+    const auto warmed =
+        pull(pullers, patience_with(one.size * one.pullers), ask_to_pull(offer.offered, content, 1));
+    if (!warmed) return fail(warmed.error());
+    times =
+        static_cast<std::uint64_t>(std::clamp(warm_s / std::max(longest_s(*warmed), 1e-6), 1.0, most_times));
+  }
   const auto before = cost_so_far();
   if (!before) return fail(before.error());
-  const std::uint64_t times = times_of(one);
-  const auto answers = pull(times);
-  if (!answers) return fail(answers.error());
+  const auto pulled = pull(pullers, patience_with(one.size * one.pullers * times),
+                           ask_to_pull(offer.offered, content, times));
+  if (!pulled) return fail(pulled.error());
   Round round;
-  double longest_s = 0;
-  for (const PullerAnswer& answer : *answers) {
-    double took_s = 0;
-    for (const Transfer& transfer : answer.transfers) took_s += transfer.last_byte_s;
-    longest_s = std::max(longest_s, took_s);
-    round.transfers.insert(round.transfers.end(), answer.transfers.begin(), answer.transfers.end());
-    round.pullers += answer.cost;
-    round.asked_again += answer.asked_again;
+  for (const Pulled& by_one : *pulled) {
+    round.transfers.insert(round.transfers.end(), by_one.transfers.begin(), by_one.transfers.end());
+    round.pullers += by_one.cost;
+    round.asked_again += by_one.asked_again;
   }
   const auto after = cost_so_far();
   if (!after) return fail(after.error());
   round.exposer = after->cost.since(before->cost);
   round.datagrams = after->datagrams - before->datagrams;
   round.bytes = one.size * one.pullers * times;
-  round.bytes_per_s = longest_s > 0 ? static_cast<double>(round.bytes) / longest_s : 0;
+  const double took_s = longest_s(*pulled);
+  round.bytes_per_s = took_s > 0 ? static_cast<double>(round.bytes) / took_s : 0;
   return round;
 }
 
+Result<std::vector<Pulled>> Campaign::pull(std::vector<Party>& pullers, std::chrono::seconds within,
+                                           const std::string& order) {
+  for (const Party& puller : pullers) puller.tell(order);
+  std::vector<Pulled> all;
+  for (Party& puller : pullers) {
+    auto pulled = hear(puller, within, parse_pulled);
+    if (!pulled) return fail(std::move(pulled).error());
+    all.push_back(std::move(*pulled));
+  }
+  return all;
+}
+
 template <class Answer>
-Result<Answer> Campaign::hear(Party& party, Result<Answer> (*parse)(const std::string&)) {
-  const std::size_t all = 2 * settings_.sizes.size() * settings_.pullers.size() * settings_.routes.size() *
-                          static_cast<std::size_t>(settings_.rounds);
-  auto line =
-      party.hear(signals_, [&] { tick_(static_cast<double>(rounds_done_) / static_cast<double>(all)); });
+Result<Answer> Campaign::hear(Party& party, std::chrono::seconds within,
+                              Result<Answer> (*parse)(const std::string&)) {
+  const double share =
+      static_cast<double>(rounds_done_) / static_cast<double>(std::max<std::size_t>(rounds_in_all_, 1));
+  auto line = party.hear(signals_, within, [&] { tick_(share); });
   if (!line) return fail(Errc::cancelled, "a signal ended the measurement");
   if (!*line) return fail(std::move(*line).error());
   return parse(**line);
 }
 
-void Campaign::keep(const Case& one, Round round) {
-  ++rounds_done_;
+void Campaign::skip(std::string what, std::string why) {
+  Skipped one{std::move(what), std::move(why)};
+  if (std::ranges::find(skipped_, one) == skipped_.end()) skipped_.push_back(std::move(one));
+}
+
+bool Campaign::is_measured(const Case& one) const {
+  return std::ranges::find(measured_, one, &Measured::of) != measured_.end();
+}
+
+std::chrono::seconds Campaign::patience_with(std::uint64_t bytes) const {
+  return settings_.patience +
+         std::chrono::seconds(static_cast<int>(static_cast<double>(bytes) / least_bytes_per_s));
+}
+
+double Campaign::seconds_of(const Case& one) const {
   const auto found = std::ranges::find(measured_, one, &Measured::of);
-  Measured& measured = found != measured_.end() ? *found : measured_.emplace_back(Measured{one, {}});
-  measured.rounds.push_back(std::move(round));
+  if (found == measured_.end()) return 0;
+  double seconds = 0;
+  for (const Round& round : found->rounds) seconds += static_cast<double>(round.bytes) / round.bytes_per_s;
+  return seconds;
+}
+
+void Campaign::keep(const Case& one, const Offered& offered, Round round) {
+  ++rounds_done_;
+  auto found = std::ranges::find(measured_, one, &Measured::of);
+  if (found == measured_.end()) found = measured_.insert(measured_.end(), Measured{one, offered.took_s, {}});
+  found->rounds.push_back(std::move(round));
 }
 
 }  // namespace rgtp::cli::bench

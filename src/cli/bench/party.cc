@@ -5,10 +5,14 @@
 #include <csignal>
 #include <cstdlib>
 #include <exception>
+#include <iostream>
 #include <system_error>
 #include <utility>
 
+#include <fcntl.h>
+#include <fmt/format.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -18,7 +22,8 @@ namespace rgtp::cli::bench {
 
 namespace {
 
-constexpr int patience_ms = 5000;
+constexpr int patience_ms = 5000;  // with what was let go
+constexpr int tick_ms = 100;
 
 tl::unexpected<Error> no_process(const char* what) {
   return fail(Errc::io_error, std::string(what) + ": " + std::generic_category().message(errno) +
@@ -50,20 +55,49 @@ std::optional<std::string> read_line(int socket, std::string& heard) {
   }
 }
 
-[[noreturn]] void take_part(int socket, const std::function<Party::Answer()>& begin) {
+void answer_until_the_end(int socket, const std::function<Party::Answer()>& begin) {
   try {
     const Party::Answer answer = begin();
     std::string heard;
     while (const auto line = read_line(socket, heard)) write_all(socket, answer(*line) + "\n");
-  } catch (const std::exception&) {
+  } catch (const std::exception& error) {
+    std::cerr << error.what() << '\n';
     std::_Exit(1);
   }
   std::_Exit(0);
 }
 
+void become(int socket, std::vector<std::string> program) {
+  ::dup2(socket, STDIN_FILENO);
+  ::dup2(socket, STDOUT_FILENO);
+  // Handlers go with the program that they belong to, what is blocked does not.
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  std::vector<char*> arguments;
+  for (std::string& argument : program) arguments.push_back(argument.data());
+  arguments.push_back(nullptr);
+  ::execv(arguments[0], arguments.data());
+  std::_Exit(127);
+}
+
+bool enter(const Party::Place& place) {
+  if (place.empty()) return true;
+  const int space = ::open(("/run/netns/" + place).c_str(), O_RDONLY | O_CLOEXEC);
+  return space >= 0 && ::setns(space, CLONE_NEWNET) == 0;
+}
+
 }  // namespace
 
-Result<Party> Party::start(const std::function<Answer()>& begin) {
+Result<Party> Party::start(const std::function<Answer()>& begin, const Place& place) {
+  return fork_to([&](int socket) { answer_until_the_end(socket, begin); }, place);
+}
+
+Result<Party> Party::run(const std::vector<std::string>& program, const Place& place) {
+  return fork_to([&](int socket) { become(socket, program); }, place);
+}
+
+Result<Party> Party::fork_to(const std::function<void(int socket)>& take_part, const Place& place) {
   std::array<int, 2> sockets{};
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets.data()) != 0)
     return no_process("no socket for another process");
@@ -80,8 +114,11 @@ Result<Party> Party::start(const std::function<Answer()>& begin) {
   }
   ::close(sockets[0]);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (::getppid() != parent) std::_Exit(1);
-  take_part(sockets[1], begin);
+  if (::getppid() != parent || !enter(place)) std::_Exit(1);
+  // A terminal's SIGINT is the campaign's, which then lets its parties go.
+  ::signal(SIGINT, SIG_IGN);
+  take_part(sockets[1]);
+  std::_Exit(1);
 }
 
 Party::Party(Party&& other) noexcept
@@ -102,15 +139,26 @@ Party::~Party() {
 
 void Party::tell(const std::string& line) const { write_all(socket_, line + "\n"); }
 
-std::optional<Result<std::string>> Party::hear(Signals& signals, const std::function<void()>& tick) {
+std::optional<Result<std::string>> Party::hear(Signals& signals, std::chrono::seconds patience,
+                                               const std::function<void()>& tick) {
+  const auto deadline = std::chrono::steady_clock::now() + patience;
   while (heard_.find('\n') == std::string::npos) {
-    if (!signals.wait_until_ready(socket_, POLLIN, tick)) return std::nullopt;
+    if (signals.arrive_within({})) return std::nullopt;
+    if (tick) tick();
+    pollfd answered{socket_, POLLIN, 0};
+    if (::poll(&answered, 1, tick_ms) <= 0) {
+      if (std::chrono::steady_clock::now() < deadline) continue;
+      return Result<std::string>(
+          fail(Errc::timed_out,
+               fmt::format("no answer within {} s: measure less (--size, --pullers)", patience.count())));
+    }
     std::array<char, 4096> part;
     const ssize_t got = ::recv(socket_, part.data(), part.size(), MSG_DONTWAIT);
     if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
     if (got <= 0)
-      return Result<std::string>(fail(
-          Errc::io_error, "a process that took part in the measurement has ended: see the system's log"));
+      return Result<std::string>(
+          fail(Errc::io_error,
+               "a process that took part in the measurement has ended: see above, or the system's log"));
     heard_.append(part.data(), static_cast<std::size_t>(got));
   }
   return Result<std::string>(*read_line(socket_, heard_));

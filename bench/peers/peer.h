@@ -1,0 +1,39 @@
+// What a program that `rgtp bench` compares with is made of: its two sides, as `PROGRAM expose|pull
+// ARGUMENT`, which answer the lines of standard input (cli/bench/side.h).
+#pragma once
+
+#include <exception>
+#include <functional>
+#include <iostream>
+#include <memory>
+#include <string>
+
+#include "cli/bench/side.h"
+
+namespace rgtp::bench {
+
+using cli::bench::Consumer;
+using cli::bench::Exposing;
+using cli::bench::Pulling;
+
+// How much is read and hashed at a time: it stays in a processor's own cache.
+constexpr std::size_t piece_bytes = 256 * 1024;
+
+// A peer's main(). Its sides are made by `open_exposing(argument)` and `open_pulling(argument)`, which may
+// throw.
+inline int run_peer(int argc, char** argv,
+                    const std::function<std::unique_ptr<Exposing>(const std::string&)>& open_exposing,
+                    const std::function<std::unique_ptr<Pulling>(const std::string&)>& open_pulling) {
+  const std::string side = argc > 1 ? argv[1] : "";
+  const std::string argument = argc > 2 ? argv[2] : "";
+  if (side == "expose")
+    cli::bench::answer_lines(cli::bench::exposing_side(
+        [&]() -> Result<std::unique_ptr<Exposing>> { return open_exposing(argument); }));
+  if (side == "pull")
+    cli::bench::answer_lines(cli::bench::pulling_side(
+        [&]() -> Result<std::unique_ptr<Pulling>> { return open_pulling(argument); }));
+  std::cerr << "usage: " << argv[0] << " expose|pull ARGUMENT: rgtp bench starts it\n";
+  return 2;
+}
+
+}  // namespace rgtp::bench

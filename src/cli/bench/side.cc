@@ -1,0 +1,191 @@
+#include "cli/bench/side.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <exception>
+#include <iostream>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace rgtp::cli::bench {
+
+namespace {
+
+using Clock = Consumer::Clock;
+using nlohmann::json;
+
+double seconds_between(Clock::time_point from, Clock::time_point to) {
+  return std::chrono::duration<double>(to - from).count();
+}
+
+json json_of(const Cost& cost) {
+  return {{"cpu_s", cost.cpu_s},
+          {"page_faults", cost.page_faults},
+          {"switches", cost.switches},
+          {"peak_bytes", cost.peak_bytes}};
+}
+
+Cost cost_in(const json& answer) {
+  const json& cost = answer.at("cost");
+  return {.cpu_s = cost.at("cpu_s"),
+          .page_faults = cost.at("page_faults"),
+          .switches = cost.at("switches"),
+          .peak_bytes = cost.at("peak_bytes")};
+}
+
+json json_of(const Error& error) {
+  return {{error.code == Errc::no_route ? "unsupported" : "error", error.message()}};
+}
+
+class ExposingSide {
+ public:
+  explicit ExposingSide(OpenExposing open) : open_(std::move(open)) {}
+
+  json answer(const json& told) {
+    if (told.contains("expose")) return expose(told.at("expose"));
+    return {{"cost", json_of(Cost::of_this_process())}, {"datagrams", way_->datagrams()}};
+  }
+
+ private:
+  json expose(const json& told) {
+    auto content = MappedContent::open(told.at("content"), told.at("size"));
+    if (!content) return json_of(content.error());
+    content_.emplace(std::move(*content));
+    const auto began = Clock::now();
+    auto opened = open_();
+    if (!opened) return json_of(opened.error());
+    way_ = std::move(*opened);
+    const auto where = way_->offer(content_->bytes(), told.at("address"));
+    if (!where) return json_of(where.error());
+    return {{"where", *where}, {"took_s", seconds_between(began, Clock::now())}};
+  }
+
+  const OpenExposing open_;
+  std::optional<MappedContent> content_;
+  std::unique_ptr<Exposing> way_;
+};
+
+class PullingSide {
+ public:
+  explicit PullingSide(OpenPulling open) : open_(std::move(open)) {}
+
+  json answer(const json& told) {
+    json transfers = json::array();
+    std::uint64_t asked_again = 0;
+    const Cost before = Cost::of_this_process();
+    for (int i = 0; i < told.at("times").get<int>(); ++i) {
+      const auto transfer = pull(told.at("pull"), told.at("size"), told.at("digest"));
+      if (!transfer) return json_of(transfer.error());
+      transfers.push_back({transfer->first_byte_s, transfer->last_byte_s});
+      asked_again += way_->asked_again();
+    }
+    return {{"transfers", transfers},
+            {"cost", json_of(Cost::of_this_process().since(before))},
+            {"again", asked_again}};
+  }
+
+ private:
+  Result<Transfer> pull(const std::string& where, std::uint64_t size, const std::string& digest) {
+    const auto began = Clock::now();
+    if (!way_) {
+      auto opened = open_();
+      if (!opened) return fail(std::move(opened).error());
+      way_ = std::move(*opened);
+    }
+    Consumer consumer;
+    if (auto pulled = way_->pull(where, size, consumer); !pulled) return fail(std::move(pulled).error());
+    const std::string came = consumer.digest().text();
+    const auto ended = Clock::now();
+    if (consumer.taken() != size)
+      return fail(Errc::corrupted, fmt::format("{} of {} bytes came", consumer.taken(), size));
+    if (came != digest) return fail(Errc::corrupted, "the bytes that came are not those that were exposed");
+    return Transfer{seconds_between(began, consumer.first_byte_at()), seconds_between(began, ended)};
+  }
+
+  const OpenPulling open_;
+  std::unique_ptr<Pulling> way_;
+};
+
+template <class Side>
+Party::Answer answers_of(std::shared_ptr<Side> side) {
+  return [side = std::move(side)](const std::string& line) {
+    try {
+      return side->answer(json::parse(line)).dump();
+    } catch (const std::exception& error) {
+      return json{{"error", error.what()}}.dump();
+    }
+  };
+}
+
+Result<json> parse(const std::string& answer) {
+  auto parsed = json::parse(answer);
+  if (parsed.contains("unsupported"))
+    return fail(Errc::no_route, parsed.at("unsupported").get<std::string>());
+  if (parsed.contains("error")) return fail(Errc::io_error, parsed.at("error").get<std::string>());
+  return parsed;
+}
+
+}  // namespace
+
+void Consumer::take(std::span<const std::byte> bytes) {
+  if (bytes.empty()) return;
+  if (taken_ == 0) {
+    digest_.add(bytes.first(1));
+    first_byte_at_ = Clock::now();
+    digest_.add(bytes.subspan(1));
+  } else {
+    digest_.add(bytes);
+  }
+  taken_ += bytes.size();
+}
+
+Party::Answer exposing_side(OpenExposing open) {
+  return answers_of(std::make_shared<ExposingSide>(std::move(open)));
+}
+Party::Answer pulling_side(OpenPulling open) {
+  return answers_of(std::make_shared<PullingSide>(std::move(open)));
+}
+
+void answer_lines(const Party::Answer& answer) {
+  for (std::string line; std::getline(std::cin, line);) std::cout << answer(line) << std::endl;
+  std::_Exit(0);
+}
+
+std::string ask_to_expose(const Content& content, const std::string& address) {
+  return json{{"expose", {{"content", content.path()}, {"size", content.size()}, {"address", address}}}}
+      .dump();
+}
+
+std::string ask_for_cost() { return json{{"cost", true}}.dump(); }
+
+std::string ask_to_pull(const Offered& offered, const Content& content, std::uint64_t times) {
+  return json{
+      {"pull", offered.where}, {"size", content.size()}, {"digest", content.digest()}, {"times", times}}
+      .dump();
+}
+
+Result<Offered> parse_offered(const std::string& answer) {
+  auto parsed = parse(answer);
+  if (!parsed) return fail(std::move(parsed).error());
+  return Offered{.where = parsed->at("where"), .took_s = parsed->at("took_s")};
+}
+
+Result<ExposingCost> parse_exposing_cost(const std::string& answer) {
+  auto parsed = parse(answer);
+  if (!parsed) return fail(std::move(parsed).error());
+  return ExposingCost{.cost = cost_in(*parsed), .datagrams = parsed->at("datagrams")};
+}
+
+Result<Pulled> parse_pulled(const std::string& answer) {
+  auto parsed = parse(answer);
+  if (!parsed) return fail(std::move(parsed).error());
+  Pulled result{.transfers = {}, .cost = cost_in(*parsed), .asked_again = parsed->at("again")};
+  for (const auto& transfer : parsed->at("transfers"))
+    result.transfers.push_back({transfer.at(0), transfer.at(1)});
+  return result;
+}
+
+}  // namespace rgtp::cli::bench
