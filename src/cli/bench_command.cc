@@ -88,7 +88,8 @@ Result<std::vector<const bench::Contender*>> contenders_of(const BenchArguments&
     for (const char* name : {"shm", "udp", "mmap", "unix", "tcp-cubic"})
       chosen.push_back(bench::find_contender(name));
   else if (chosen.empty())
-    for (const bench::Contender& one : bench::contenders()) chosen.push_back(&one);
+    for (const bench::Contender& one : bench::contenders())
+      if (!one.is_on_request) chosen.push_back(&one);
   return chosen;
 }
 

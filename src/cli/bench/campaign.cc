@@ -32,6 +32,13 @@ double longest_s(const std::vector<Pulled>& pulled) {
   return longest;
 }
 
+// What another program cannot do here is worth a line; wrong bytes, and whatever this library cannot do, are
+// an end.
+bool may_be_skipped(const Contender& contender, const Error& error) {
+  const bool is_its_own = error.code == Errc::io_error || error.code == Errc::timed_out;
+  return error.code == Errc::no_route || (is_its_own && !contender.program.empty());
+}
+
 }  // namespace
 
 std::string included_in(const Case& one) {
@@ -85,7 +92,7 @@ Result<void> Campaign::run_size(const Network& network, const Path& path, const 
         for (Offer& offer : offers) {
           if (offer.is_over || seconds_of(case_by(offer)) > most_s_a_case) continue;
           auto done = run_round(offer, network, *content, case_by(offer));
-          if (!done && done.error().code == Errc::timed_out && !offer.by->program.empty()) {
+          if (!done && may_be_skipped(*offer.by, done.error())) {
             skip(fmt::format("{} over {}", offer.by->name, path.name()), done.error().message());
             offer.is_over = true;
             continue;
@@ -104,10 +111,12 @@ Result<void> Campaign::run_size(const Network& network, const Path& path, const 
 Result<std::optional<Campaign::Offer>> Campaign::offer(const Contender& contender, const Network& network,
                                                        const Content& content) {
   const auto unless_missing = [&](Error error) -> Result<std::optional<Offer>> {
+    if (may_be_skipped(contender, error)) {
+      skip(std::string(contender.name), error.text);
+      return std::nullopt;
+    }
     error.text = std::string(contender.name) + ": " + error.text;
-    if (error.code != Errc::no_route) return fail(std::move(error));
-    skip(std::string(contender.name), error.text.substr(contender.name.size() + 2));
-    return std::nullopt;
+    return fail(std::move(error));
   };
   auto exposer = start_exposing(contender, settings_.peers, network.exposers());
   if (!exposer) return unless_missing(std::move(exposer).error());

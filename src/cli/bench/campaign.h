@@ -82,7 +82,8 @@ class Campaign {
   Campaign(Settings settings, Signals& signals, std::function<void(double)> tick);
 
   // Until all is done, something fails or a signal arrives: what was finished before is in measured() all the
-  // same. What this host has not is skipped, and so is a peer that answers no longer.
+  // same. What this host has not is skipped, and so is a peer that fails, unless by wrong
+  // bytes.
   [[nodiscard]] Result<void> run();
   // Whole cases and what there is of the last ones, in the order of Settings.
   const std::vector<Measured>& measured() const { return measured_; }

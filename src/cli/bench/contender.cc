@@ -111,7 +111,25 @@ constexpr std::array all{Contender{.name = "shm",
                                    .includes = "copy in, receive, copy out, hash",
                                    .verifies = "16 bits of UDP",
                                    .crosses_links = true,
-                                   .package = "libudt-dev"}};
+                                   .package = "libudt-dev"},
+                         Contender{.name = "shm-file",
+                                   .program = "",
+                                   .argument = "",
+                                   .opening = "open",
+                                   .includes = "verify, copy to a file on tmpfs, read it, hash",
+                                   .verifies = "XXH3 of chunks",
+                                   .crosses_links = false,
+                                   .package = "",
+                                   .is_on_request = true},
+                         Contender{.name = "udp-file",
+                                   .program = "",
+                                   .argument = "",
+                                   .opening = "open, greet",
+                                   .includes = "receive, verify, copy to a file on tmpfs, read it, hash",
+                                   .verifies = "XXH3 of datagrams and chunks",
+                                   .crosses_links = true,
+                                   .package = "",
+                                   .is_on_request = true}};
 
 Result<Party> start_peer(const Contender& contender, const std::string& peers, const Party::Place& place,
                          const char* side) {
@@ -141,7 +159,9 @@ Result<Party> start_exposing(const Contender& contender, const std::string& peer
 
 Result<Party> start_pulling(const Contender& contender, const std::string& peers, const Party::Place& place) {
   if (!contender.program.empty()) return start_peer(contender, peers, place, "pull");
-  return Party::start([&] { return library_pulling_side(std::string(contender.name)); }, place);
+  const std::string route(contender.name.substr(0, contender.name.find('-')));
+  const Into into = contender.name == route ? Into::view : Into::file;
+  return Party::start([&] { return library_pulling_side(route, into); }, place);
 }
 
 }  // namespace rgtp::cli::bench

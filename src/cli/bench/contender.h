@@ -22,7 +22,8 @@ struct Contender {
   // What verifies the bytes on their way, as the consumer's digest does at the end; empty: nothing does.
   std::string_view verifies;
   bool crosses_links = false;
-  std::string_view package;  // of Debian, that its program is built with; empty: none
+  std::string_view package;    // of Debian, that its program is built with; empty: none
+  bool is_on_request = false;  // compared only where it is named
 };
 
 // All there are, this library's first. They live as long as the program.

@@ -1,9 +1,14 @@
 #include "cli/bench/library_sides.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
 #include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
+
+#include <unistd.h>
 
 #include <rgtp/rgtp.h>
 
@@ -15,6 +20,8 @@ namespace {
 
 // What a consumer holds of a surface that comes by packets.
 constexpr std::uint64_t window_bytes = 16 * 1024 * 1024;
+// How much of a file is read and hashed at a time: it stays in a processor's own cache.
+constexpr std::size_t piece_bytes = 256 * 1024;
 
 class LibraryExposing : public Exposing {
  public:
@@ -44,14 +51,20 @@ class LibraryExposing : public Exposing {
 
 class LibraryPulling : public Pulling {
  public:
-  LibraryPulling(Puller puller, const std::string& route)
-      : puller_(std::move(puller)), route_(Route::only(route)) {}
+  LibraryPulling(Puller puller, const std::string& route, Into into)
+      : puller_(std::move(puller)), route_(Route::only(route)), into_(into) {}
 
   Result<void> pull(const std::string& where, std::uint64_t, Consumer& consumer) override {
     auto locator = Locator::parse(where);
     if (!locator) return fail(std::move(locator).error());
+    return into_ == Into::view ? pull_chunks(*locator, consumer) : pull_file(*locator, consumer);
+  }
+  std::uint64_t asked_again() const override { return asked_again_; }
+
+ private:
+  Result<void> pull_chunks(const Locator& locator, Consumer& consumer) {
     Pull pull =
-        puller_.pull(*locator, {.order = Order::content, .window_bytes = window_bytes, .route = route_});
+        puller_.pull(locator, {.order = Order::content, .window_bytes = window_bytes, .route = route_});
     while (true) {
       auto chunk = pull.next().get();
       if (!chunk) return fail(std::move(chunk).error());
@@ -61,11 +74,24 @@ class LibraryPulling : public Pulling {
     asked_again_ = pull.stats().slices_asked_again;
     return {};
   }
-  std::uint64_t asked_again() const override { return asked_again_; }
 
- private:
+  Result<void> pull_file(const Locator& locator, Consumer& consumer) {
+    const std::filesystem::path file = "/dev/shm/rgtp-bench-" + std::to_string(::getpid());
+    Pull pull = puller_.pull(locator, {.into = file, .route = route_});
+    if (auto done = pull.complete().get(); !done) return fail(std::move(done).error());
+    asked_again_ = pull.stats().slices_asked_again;
+    std::ifstream bytes(file, std::ios::binary);
+    std::error_code ignored;
+    std::filesystem::remove(file, ignored);  // gone however this goes on
+    std::vector<char> piece(piece_bytes);
+    while (bytes.read(piece.data(), static_cast<std::streamsize>(piece.size())) || bytes.gcount() > 0)
+      consumer.take(std::as_bytes(std::span(piece)).first(static_cast<std::size_t>(bytes.gcount())));
+    return {};
+  }
+
   Puller puller_;
   const Route route_;
+  const Into into_;
   std::uint64_t asked_again_ = 0;
 };
 
@@ -76,11 +102,11 @@ Party::Answer library_exposing_side() {
       []() -> Result<std::unique_ptr<Exposing>> { return std::make_unique<LibraryExposing>(); });
 }
 
-Party::Answer library_pulling_side(const std::string& route) {
-  return pulling_side([route]() -> Result<std::unique_ptr<Pulling>> {
+Party::Answer library_pulling_side(const std::string& route, Into into) {
+  return pulling_side([route, into]() -> Result<std::unique_ptr<Pulling>> {
     auto puller = Puller::open();
     if (!puller) return fail(std::move(puller).error());
-    return std::make_unique<LibraryPulling>(std::move(*puller), route);
+    return std::make_unique<LibraryPulling>(std::move(*puller), route, into);
   });
 }
 

@@ -1,6 +1,6 @@
 #include "cli/bench/side.h"
 
-#include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <exception>
 #include <iostream>
@@ -36,8 +36,14 @@ Cost cost_in(const json& answer) {
           .peak_bytes = cost.at("peak_bytes")};
 }
 
+// What becomes of an error depends on its code.
+constexpr std::array failures{std::pair{"unsupported", Errc::no_route},
+                              std::pair{"corrupted", Errc::corrupted}, std::pair{"error", Errc::io_error}};
+
 json json_of(const Error& error) {
-  return {{error.code == Errc::no_route ? "unsupported" : "error", error.message()}};
+  for (const auto& [word, code] : failures)
+    if (code == error.code) return {{word, error.message()}};
+  return {{"error", error.message()}};
 }
 
 class ExposingSide {
@@ -122,9 +128,8 @@ Party::Answer answers_of(std::shared_ptr<Side> side) {
 
 Result<json> parse(const std::string& answer) {
   auto parsed = json::parse(answer);
-  if (parsed.contains("unsupported"))
-    return fail(Errc::no_route, parsed.at("unsupported").get<std::string>());
-  if (parsed.contains("error")) return fail(Errc::io_error, parsed.at("error").get<std::string>());
+  for (const auto& [word, code] : failures)
+    if (parsed.contains(word)) return fail(code, parsed.at(word).get<std::string>());
   return parsed;
 }
 

@@ -64,7 +64,8 @@ class Pulling {
 
 // {"expose": {"content": PATH, "size": BYTES, "address": IPV4}} -> {"where": ..., "took_s": ...}
 // {"cost": true}                                                -> {"cost": ..., "datagrams": ...}: so far
-// An answer with "error" tells what went wrong, and with "unsupported" that the host has no such way.
+// An answer with "error" tells what went wrong, with "corrupted" that the bytes are not those that were
+// exposed, and with "unsupported" that the host has no such way.
 using OpenExposing = std::function<Result<std::unique_ptr<Exposing>>()>;
 Party::Answer exposing_side(OpenExposing open);
 
@@ -84,7 +85,7 @@ struct Transfer {
   double last_byte_s = 0;
 };
 
-// What the answers say. The error is the party's.
+// What the answers say. An error is io_error, corrupted or no_route.
 struct Offered {
   std::string where;
   double took_s = 0;  // from the content in memory until it was offered

@@ -1,5 +1,6 @@
 // The two sides of a transfer, and what they make of bytes that are not those that were exposed.
 #include <algorithm>
+#include <filesystem>
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -20,8 +21,9 @@ constexpr std::uint64_t size = 300'000;
 
 class LibrarySides : public testing::Test {
  protected:
-  Result<Pulled> pull(const std::string& route, const Content& expected, std::uint64_t times = 1) const {
-    return parse_pulled(library_pulling_side(route)(ask_to_pull(offered_, expected, times)));
+  Result<Pulled> pull(const std::string& route, const Content& expected, std::uint64_t times = 1,
+                      Into into = Into::view) const {
+    return parse_pulled(library_pulling_side(route, into)(ask_to_pull(offered_, expected, times)));
   }
   // As another program of this user's could.
   void flip_last_byte() const {
@@ -57,12 +59,23 @@ TEST_F(LibrarySides, PullTheSameBytesByEitherRoute) {
   EXPECT_GT(exposing->datagrams, 3 * size / 65'536) << "of three pulls by packets";
 }
 
+TEST_F(LibrarySides, PullIntoFilesThatAreGoneAfterwards) {
+  for (const char* route : {"shm", "udp"}) {
+    const auto pulled = pull(route, content_, 2, Into::file);
+    ASSERT_TRUE(pulled) << route << ": " << pulled.error().message();
+    EXPECT_EQ(pulled->transfers.size(), 2U);
+  }
+  EXPECT_FALSE(std::filesystem::exists("/dev/shm/rgtp-bench-" + std::to_string(::getpid())));
+}
+
 TEST_F(LibrarySides, FailByEitherRouteWhereAByteIsAnother) {
   flip_last_byte();
   for (const char* route : {"shm", "udp"}) {
-    const auto pulled = pull(route, content_);
-    ASSERT_FALSE(pulled) << route;
-    EXPECT_FALSE(pulled.error().text.empty());
+    for (const Into into : {Into::view, Into::file}) {
+      const auto pulled = pull(route, content_, 1, into);
+      ASSERT_FALSE(pulled) << route;
+      EXPECT_FALSE(pulled.error().text.empty());
+    }
   }
 }
 
