@@ -33,16 +33,22 @@ class FileExposing : public Exposing {
   std::optional<Descriptor> file_;
 };
 
+// Mapped once, until the process ends.
 class MappingPulling : public Pulling {
  public:
   Result<void> pull(const std::string& where, std::uint64_t size, Consumer& consumer) override {
-    const Descriptor file = open_file(where, O_RDONLY);
-    void* const at = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, file.get(), 0);
-    if (at == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "mmap");
-    consumer.take(std::span(static_cast<const std::byte*>(at), size));
-    ::munmap(at, size);
+    if (bytes_.empty()) {
+      const Descriptor file = open_file(where, O_RDONLY);
+      void* const at = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, file.get(), 0);
+      if (at == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "mmap");
+      bytes_ = std::span(static_cast<const std::byte*>(at), size);
+    }
+    consumer.take(bytes_);
     return {};
   }
+
+ private:
+  std::span<const std::byte> bytes_;
 };
 
 // "PROCESS ADDRESS"

@@ -2,7 +2,7 @@
 // ARGUMENT`, which answer the lines of standard input (cli/bench/side.h).
 #pragma once
 
-#include <exception>
+#include <cstdlib>
 #include <functional>
 #include <iostream>
 #include <memory>
@@ -26,12 +26,17 @@ inline int run_peer(int argc, char** argv,
                     const std::function<std::unique_ptr<Pulling>(const std::string&)>& open_pulling) {
   const std::string side = argc > 1 ? argv[1] : "";
   const std::string argument = argc > 2 ? argv[2] : "";
-  if (side == "expose")
-    cli::bench::answer_lines(cli::bench::exposing_side(
-        [&]() -> Result<std::unique_ptr<Exposing>> { return open_exposing(argument); }));
-  if (side == "pull")
+  if (side == "expose") {
+    const auto answer = cli::bench::exposing_side(
+        [&]() -> Result<std::unique_ptr<Exposing>> { return open_exposing(argument); });
+    cli::bench::answer_lines(answer);
+    std::_Exit(0);  // its threads use what a destructor would take from them
+  }
+  if (side == "pull") {
     cli::bench::answer_lines(cli::bench::pulling_side(
         [&]() -> Result<std::unique_ptr<Pulling>> { return open_pulling(argument); }));
+    return 0;
+  }
   std::cerr << "usage: " << argv[0] << " expose|pull ARGUMENT: rgtp bench starts it\n";
   return 2;
 }

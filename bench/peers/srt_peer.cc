@@ -32,6 +32,7 @@ struct Srt {
   static int connect(int socket, const sockaddr_in& address) {
     return srt_connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address);
   }
+  static void close(int socket) { srt_close(socket); }
   static int send(int socket, const char* bytes, int size) { return srt_send(socket, bytes, size); }
   static int receive(int socket, char* bytes, int size) { return srt_recv(socket, bytes, size); }
   static std::string error() { return srt_getlasterror_str(); }

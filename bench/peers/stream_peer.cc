@@ -81,7 +81,9 @@ class StreamExposing : public Exposing {
     listening_.emplace(make_socket(SOCK_STREAM));
     if (::setsockopt(listening_->get(), IPPROTO_TCP, TCP_CONGESTION, kind_.data(),
                      static_cast<socklen_t>(kind_.size())) != 0)
-      return fail(Errc::no_route, "this kernel has no such controller: modprobe tcp_" + kind_);
+      return fail(Errc::no_route, "TCP by " + kind_ + ": " + std::generic_category().message(errno) +
+                                      ": modprobe tcp_" + kind_ +
+                                      ", and see net.ipv4.tcp_allowed_congestion_control");
     bind_to(*listening_, ipv4(address, 0));
     sockaddr_in bound{};
     socklen_t length = sizeof bound;
@@ -118,7 +120,7 @@ class StreamExposing : public Exposing {
       checked(::pipe2(ends.data(), O_CLOEXEC), "pipe");
       const Descriptor out(ends[0]);
       pipe.emplace(ends[1]);
-      checked(::fcntl(pipe->get(), F_SETPIPE_SZ, pipe_bytes), "F_SETPIPE_SZ");
+      (void)::fcntl(pipe->get(), F_SETPIPE_SZ, pipe_bytes);  // as far as the user's share of pipes goes
       send_descriptor(connection, out);
     }
     const int to = pipe ? pipe->get() : connection.get();

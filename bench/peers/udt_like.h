@@ -2,7 +2,7 @@
 // over a connection that stays; each puller has a thread at the exposer.
 //
 // `Library` has, as static functions in the words of UDT: start, make_socket, bind, listen, port_of, accept,
-// connect, send, receive (the last two: bytes, or below 0), and error (the last one's text).
+// connect, close, send, receive (the last two: bytes, or below 0), and error (the last one's text).
 #pragma once
 
 #include <algorithm>
@@ -54,9 +54,10 @@ class UdtLikeExposing : public Exposing {
       for (std::size_t at = 0; at < content.size();) {
         const int put = Library::send(connection, reinterpret_cast<const char*>(content.data()) + at,
                                       call_bytes(content.size() - at));
-        if (put <= 0) return;  // a puller that went has enough
+        if (put <= 0) break;  // a puller that went has enough
         at += static_cast<std::size_t>(put);
       }
+    Library::close(connection);
   }
 };
 
@@ -64,6 +65,12 @@ template <class Library>
 class UdtLikePulling : public Pulling {
  public:
   UdtLikePulling() : piece_(piece_bytes) { Library::start(); }
+  UdtLikePulling(const UdtLikePulling&) = delete;
+  UdtLikePulling& operator=(const UdtLikePulling&) = delete;
+  ~UdtLikePulling() override {
+    // The exposer would look for it until its own timeout.
+    if (connection_ >= 0) Library::close(connection_);
+  }
 
   Result<void> pull(const std::string& where, std::uint64_t size, Consumer& consumer) override {
     if (connection_ < 0) {

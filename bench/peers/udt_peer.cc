@@ -28,6 +28,7 @@ struct Udt {
   static int connect(int socket, const sockaddr_in& address) {
     return UDT::connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address);
   }
+  static void close(int socket) { UDT::close(socket); }
   static int send(int socket, const char* bytes, int size) { return UDT::send(socket, bytes, size, 0); }
   static int receive(int socket, char* bytes, int size) { return UDT::recv(socket, bytes, size, 0); }
   static std::string error() { return UDT::getlasterror().getErrorMessage(); }

@@ -115,6 +115,12 @@ TEST_F(Bench, WritesAPage) {
   const std::string text{std::istreambuf_iterator<char>(page), {}};
   EXPECT_THAT(text, HasSubstr("<svg"));
   EXPECT_THAT(text, HasSubstr("</html>"));
+  const auto picture = scratch() / "picture.svg";
+  ASSERT_EQ(
+      run({"bench", "--by", "shm,udp", "--size", "4k,64k", "--rounds", "1", "--svg", picture.string()}).code,
+      exit_code::ok);
+  std::ifstream drawn(picture);
+  EXPECT_TRUE(std::string(std::istreambuf_iterator<char>(drawn), {}).starts_with("<svg xmlns="));
   EXPECT_EQ(
       run({"bench", "--by", "shm", "--size", "4k", "--rounds", "1", "--html", "/nowhere/page.html"}).code,
       exit_code::failure);

@@ -18,25 +18,21 @@ constexpr double most_times = 500;
 constexpr double most_s_a_case = 20;
 // Who carries less for longer than the patience has stalled, as some do over a link that loses much.
 constexpr double least_bytes_per_s = 20e6;
+constexpr double least_share = 0.25;  // of a link's rate
 
 constexpr std::array states{State::cold, State::warm};
 
-// Of all transfers of the one that took longest.
-double longest_s(const std::vector<Pulled>& pulled) {
-  double longest = 0;
-  for (const Pulled& by_one : pulled) {
-    double took = 0;
-    for (const Transfer& transfer : by_one.transfers) took += transfer.last_byte_s;
-    longest = std::max(longest, took);
-  }
-  return longest;
+// From the first call of any of them until the last byte of all.
+double span_s(const std::vector<Pulled>& pulled) {
+  const double from_s = std::ranges::min(pulled, {}, &Pulled::from_s).from_s;
+  const double to_s = std::ranges::max(pulled, {}, &Pulled::to_s).to_s;
+  return std::max(to_s - from_s, 1e-9);
 }
 
 // What another program cannot do here is worth a line; wrong bytes, and whatever this library cannot do, are
 // an end.
 bool may_be_skipped(const Contender& contender, const Error& error) {
-  const bool is_its_own = error.code == Errc::io_error || error.code == Errc::timed_out;
-  return error.code == Errc::no_route || (is_its_own && !contender.program.empty());
+  return !contender.program.empty() && error.code != Errc::corrupted && error.code != Errc::cancelled;
 }
 
 }  // namespace
@@ -121,18 +117,19 @@ Result<std::optional<Campaign::Offer>> Campaign::offer(const Contender& contende
   auto exposer = start_exposing(contender, settings_.peers, network.exposers());
   if (!exposer) return unless_missing(std::move(exposer).error());
   exposer->tell(ask_to_expose(content, network.address()));
-  auto offered = hear(*exposer, patience_with(content.size()), parse_offered);
+  auto offered =
+      hear(*exposer, settings_.patience + std::chrono::seconds(content.size() / 100'000'000), parse_offered);
   if (!offered) return unless_missing(std::move(offered).error());
   return Offer{&contender, std::move(*exposer), std::move(*offered), false};
 }
 
 Result<Round> Campaign::run_round(Offer& offer, const Network& network, const Content& content,
                                   const Case& one) {
-  std::vector<Party> pullers;
-  while (pullers.size() < one.pullers) {
+  Pullers pullers;
+  while (pullers.parties.size() < one.pullers) {
     auto puller = start_pulling(*offer.by, settings_.peers, network.pullers());
     if (!puller) return fail(std::move(puller).error());
-    pullers.push_back(std::move(*puller));
+    pullers.parties.push_back(std::move(*puller));
   }
   const auto cost_so_far = [&] {
     offer.exposer.tell(ask_for_cost());
@@ -140,38 +137,39 @@ Result<Round> Campaign::run_round(Offer& offer, const Network& network, const Co
   };
   std::uint64_t times = 1;
   if (one.state == State::warm) {
-    const auto warmed =
-        pull(pullers, patience_with(one.size * one.pullers), ask_to_pull(offer.offered, content, 1));
+    const auto warmed = pull(pullers, patience_with(one, 1), ask_to_pull(offer.offered, content, 1));
     if (!warmed) return fail(warmed.error());
-    times =
-        static_cast<std::uint64_t>(std::clamp(warm_s / std::max(longest_s(*warmed), 1e-6), 1.0, most_times));
+    times = static_cast<std::uint64_t>(std::clamp(warm_s / span_s(*warmed), 1.0, most_times));
   }
   const auto before = cost_so_far();
   if (!before) return fail(before.error());
-  const auto pulled = pull(pullers, patience_with(one.size * one.pullers * times),
+  const auto pulled = pull(pullers, patience_with(one, static_cast<double>(times)),
                            ask_to_pull(offer.offered, content, times));
   if (!pulled) return fail(pulled.error());
   Round round;
   for (const Pulled& by_one : *pulled) {
     round.transfers.insert(round.transfers.end(), by_one.transfers.begin(), by_one.transfers.end());
     round.pullers += by_one.cost;
-    round.asked_again += by_one.asked_again;
+    if (by_one.asked_again) round.asked_again = round.asked_again.value_or(0) + *by_one.asked_again;
   }
   const auto after = cost_so_far();
   if (!after) return fail(after.error());
   round.exposer = after->cost.since(before->cost);
-  round.datagrams = after->datagrams - before->datagrams;
+  if (after->datagrams && before->datagrams) round.datagrams = *after->datagrams - *before->datagrams;
   round.bytes = one.size * one.pullers * times;
-  const double took_s = longest_s(*pulled);
-  round.bytes_per_s = took_s > 0 ? static_cast<double>(round.bytes) / took_s : 0;
+  round.bytes_per_s = static_cast<double>(round.bytes) / span_s(*pulled);
   return round;
 }
 
-Result<std::vector<Pulled>> Campaign::pull(std::vector<Party>& pullers, std::chrono::seconds within,
+Result<std::vector<Pulled>> Campaign::pull(Pullers& pullers, std::chrono::seconds within,
                                            const std::string& order) {
-  for (const Party& puller : pullers) puller.tell(order);
+  for (const Party& puller : pullers.parties) puller.tell(ask_whether_ready());
+  for (Party& puller : pullers.parties)
+    if (auto ready = hear(puller, settings_.patience, parse_ready); !ready)
+      return fail(std::move(ready).error());
+  for (const Party& puller : pullers.parties) puller.tell(order);
   std::vector<Pulled> all;
-  for (Party& puller : pullers) {
+  for (Party& puller : pullers.parties) {
     auto pulled = hear(puller, within, parse_pulled);
     if (!pulled) return fail(std::move(pulled).error());
     all.push_back(std::move(*pulled));
@@ -199,9 +197,11 @@ bool Campaign::is_measured(const Case& one) const {
   return std::ranges::find(measured_, one, &Measured::of) != measured_.end();
 }
 
-std::chrono::seconds Campaign::patience_with(std::uint64_t bytes) const {
-  return settings_.patience +
-         std::chrono::seconds(static_cast<int>(static_cast<double>(bytes) / least_bytes_per_s));
+std::chrono::seconds Campaign::patience_with(const Case& one, double times) const {
+  const double bytes = static_cast<double>(one.size) * one.pullers * times;
+  double seconds = bytes / least_bytes_per_s;
+  if (one.path.rate_bits_per_s > 0) seconds += 8 * bytes / (least_share * one.path.rate_bits_per_s);
+  return settings_.patience + std::chrono::seconds(static_cast<std::int64_t>(seconds));
 }
 
 double Campaign::seconds_of(const Case& one) const {

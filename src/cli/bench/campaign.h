@@ -51,12 +51,12 @@ struct Case {
 // A case once.
 struct Round {
   std::vector<Transfer> transfers;  // of all pullers
-  double bytes_per_s = 0;           // of all pullers together, until the last one has its last byte
-  std::uint64_t bytes = 0;          // that came to them
+  double bytes_per_s = 0;   // of all pullers together, from the first one's first call until the last byte
+  std::uint64_t bytes = 0;  // that came to them
   Cost exposer;
   Cost pullers;
-  std::uint64_t datagrams = 0;
-  std::uint64_t asked_again = 0;
+  std::optional<std::uint64_t> datagrams;    // that the exposer sent; nothing where it does not know
+  std::optional<std::uint64_t> asked_again;  // pieces, by the pullers
 };
 
 struct Measured {
@@ -98,19 +98,25 @@ class Campaign {
     bool is_over;  // it answers no longer
   };
 
+  struct Pullers {
+    ~Pullers() {
+      for (const Party& party : parties) party.let_go();
+    }
+    std::vector<Party> parties;
+  };
+
   Result<void> run_path(const Path& path, const Sweep& sweep);
   Result<void> run_size(const Network& network, const Path& path, const Sweep& sweep, std::uint64_t size);
   // Nothing where this host has no such way.
   Result<std::optional<Offer>> offer(const Contender& contender, const Network& network,
                                      const Content& content);
   Result<Round> run_round(Offer& offer, const Network& network, const Content& content, const Case& one);
-  // By all of them at the same time.
-  Result<std::vector<Pulled>> pull(std::vector<Party>& pullers, std::chrono::seconds within,
-                                   const std::string& order);
+  // By all of them at the same time, once all are there.
+  Result<std::vector<Pulled>> pull(Pullers& pullers, std::chrono::seconds within, const std::string& order);
   // The party's next answer, parsed; cancelled where a signal came first.
   template <class Answer>
   Result<Answer> hear(Party& party, std::chrono::seconds within, Result<Answer> (*parse)(const std::string&));
-  std::chrono::seconds patience_with(std::uint64_t bytes) const;
+  std::chrono::seconds patience_with(const Case& one, double times) const;
   void skip(std::string what, std::string why);
   bool is_measured(const Case& one) const;
   // That its rounds took so far.

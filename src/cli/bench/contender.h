@@ -8,21 +8,23 @@
 
 #include <rgtp/error.h>
 
+#include "cli/bench/library_sides.h"
 #include "cli/bench/party.h"
 
 namespace rgtp::cli::bench {
 
 struct Contender {
-  std::string_view name;      // "udp", "tcp-cubic"
-  std::string_view program;   // in the directory of peers; empty: this library
-  std::string_view argument;  // of that program
+  std::string_view name;        // "udp", "tcp-cubic"
+  std::string_view program{};   // in the directory of peers; empty: this library
+  std::string_view argument{};  // of that program; of this library the route
+  Into into = Into::view;       // of this library
   // What the time of a transfer includes, in words: of a cold one before anything, and of every one.
-  std::string_view opening;
-  std::string_view includes;
+  std::string_view opening{};
+  std::string_view includes{};
   // What verifies the bytes on their way, as the consumer's digest does at the end; empty: nothing does.
-  std::string_view verifies;
+  std::string_view verifies{};
   bool crosses_links = false;
-  std::string_view package;    // of Debian, that its program is built with; empty: none
+  std::string_view package{};  // of Debian, that its program is built with; empty: none
   bool is_on_request = false;  // compared only where it is named
 };
 

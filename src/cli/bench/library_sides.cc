@@ -26,7 +26,9 @@ constexpr std::size_t piece_bytes = 256 * 1024;
 class LibraryExposing : public Exposing {
  public:
   Result<std::string> offer(std::span<const std::byte> content, const std::string& address) override {
-    auto exposer = Exposer::open({.transports = {shm_transport(), udp_transport({.bind = address + ":0"})}});
+    // Huge pages would be made in the middle of somebody else's turn.
+    auto exposer = Exposer::open({.transports = {shm_transport({.huge_pages_after = Duration::max()}),
+                                                 udp_transport({.bind = address + ":0"})}});
     if (!exposer) return fail(std::move(exposer).error());
     exposer_.emplace(std::move(*exposer));
     auto writer = exposer_->begin({.size = content.size()});
@@ -42,7 +44,7 @@ class LibraryExposing : public Exposing {
     surface_.emplace(std::move(*surface));
     return surface_->locator().reveal();
   }
-  std::uint64_t datagrams() const override { return surface_->stats().datagrams_sent; }
+  std::optional<std::uint64_t> datagrams() const override { return surface_->stats().datagrams_sent; }
 
  private:
   std::optional<Exposer> exposer_;
@@ -59,7 +61,7 @@ class LibraryPulling : public Pulling {
     if (!locator) return fail(std::move(locator).error());
     return into_ == Into::view ? pull_chunks(*locator, consumer) : pull_file(*locator, consumer);
   }
-  std::uint64_t asked_again() const override { return asked_again_; }
+  std::optional<std::uint64_t> asked_again() const override { return asked_again_; }
 
  private:
   Result<void> pull_chunks(const Locator& locator, Consumer& consumer) {

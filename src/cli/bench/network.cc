@@ -5,6 +5,9 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
+#include <sstream>
+#include <string_view>
 #include <thread>
 #include <utility>
 
@@ -43,6 +46,22 @@ Result<void> run_all(const std::vector<std::string>& commands) {
   return {};
 }
 
+constexpr std::string_view prefix = "rgtp-bench-";
+
+// What campaigns left behind that were killed.
+void sweep() {
+  const auto listed = said_by("ip netns list");
+  if (!listed) return;
+  std::istringstream lines(*listed);
+  for (std::string line; std::getline(lines, line);) {
+    const std::string name = line.substr(0, line.find(' '));
+    if (!name.starts_with(prefix)) continue;
+    const long owner = std::strtol(name.c_str() + prefix.size(), nullptr, 10);
+    if (owner > 0 && ::kill(static_cast<pid_t>(owner), 0) != 0 && errno == ESRCH)
+      (void)said_by("ip netns del " + name);
+  }
+}
+
 }  // namespace
 
 class Network::Link {
@@ -52,7 +71,7 @@ class Network::Link {
   Link& operator=(const Link&) = delete;
   ~Link() {
     if (emulator_ > 0) {
-      ::kill(emulator_, SIGTERM);
+      ::kill(emulator_, SIGKILL);
       while (::waitpid(emulator_, nullptr, 0) < 0 && errno == EINTR) continue;
     }
     for (const Party::Place& place : made_) (void)said_by("ip netns del " + place);
@@ -152,8 +171,9 @@ Result<Network> Network::open(const Path& path, const std::string& link_emulator
   const bool is_emulated = path.kind == Path::Kind::emulated;
   if (is_emulated && ::access(link_emulator.c_str(), X_OK) != 0)
     return fail(Errc::no_route, "no program " + link_emulator + ": build with RGTP_BUILD_BENCHMARKS=ON");
+  sweep();
   static int number = 0;
-  auto link = std::make_unique<Link>(fmt::format("rgtp-bench-{}-{}", ::getpid(), number++));
+  auto link = std::make_unique<Link>(fmt::format("{}{}-{}", prefix, ::getpid(), number++));
   if (auto made = link->make_namespaces(); !made) return fail(std::move(made).error());
   auto joined = is_emulated ? link->join_by_emulator(path, link_emulator) : link->join_by_veth();
   if (!joined) return fail(std::move(joined).error());

@@ -22,7 +22,7 @@ namespace rgtp::cli::bench {
 
 namespace {
 
-constexpr int patience_ms = 5000;  // with what was let go
+constexpr std::chrono::milliseconds grace(500);  // with what was let go
 constexpr int tick_ms = 100;
 
 tl::unexpected<Error> no_process(const char* what) {
@@ -128,14 +128,22 @@ Party::Party(Party&& other) noexcept
 
 Party::~Party() {
   if (process_ < 0) return;
-  ::shutdown(socket_, SHUT_WR);
-  pollfd ended{socket_, POLLIN, 0};
+  let_go();
+  const auto deadline = std::chrono::steady_clock::now() + grace;
   std::array<char, 4096> rest;
-  while (::poll(&ended, 1, patience_ms) > 0 && ::recv(socket_, rest.data(), rest.size(), 0) > 0) continue;
+  while (true) {
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    pollfd ended{socket_, POLLIN, 0};
+    if (left.count() <= 0 || ::poll(&ended, 1, static_cast<int>(left.count())) <= 0) break;
+    if (::recv(socket_, rest.data(), rest.size(), 0) <= 0) break;
+  }
   ::close(socket_);
   ::kill(process_, SIGKILL);
   while (::waitpid(process_, nullptr, 0) < 0 && errno == EINTR) continue;
 }
+
+void Party::let_go() const { ::shutdown(socket_, SHUT_WR); }
 
 void Party::tell(const std::string& line) const { write_all(socket_, line + "\n"); }
 

@@ -28,8 +28,11 @@ class Party {
   [[nodiscard]] static Result<Party> run(const std::vector<std::string>& program, const Place& place = {});
   Party(Party&& other) noexcept;
   Party& operator=(Party&&) = delete;
-  // Lets it go, and kills it where it does not end.
+  // Lets it go, and kills it where it has not ended within half a second.
   ~Party();
+
+  // It is to end. Of many, all are let go before the first one is waited for.
+  void let_go() const;
 
   // Neither waits for the other. A line has no line's end in it.
   void tell(const std::string& line) const;

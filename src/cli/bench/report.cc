@@ -38,7 +38,7 @@ std::vector<double> of_transfers(const Measured& measured, double Transfer::*fig
 
 // Of a sample that has something beyond it.
 std::optional<double> told_percentile(const std::vector<double>& sample, double share) {
-  if (static_cast<double>(sample.size()) * (1 - share) < 1) return std::nullopt;
+  if (rank_of(sample.size(), share) >= sample.size()) return std::nullopt;
   return percentile(sample, share);
 }
 
@@ -103,7 +103,7 @@ std::string speeds_of(const Report& report) {
 
 std::string costs_of(const Report& report) {
   std::vector<Line> lines{{"over", "size", "pullers", "", "by", "CPU s/GB exposer", "pullers", "peak exposer",
-                           "pullers", "faults/MiB", "switches/MiB", "datagrams", "asked again",
+                           "pullers", "faults/MiB", "switches/MiB", "datagrams/MiB", "asked again/MiB",
                            "verified by"}};
   for (const Measured& one : report.measured) {
     const Figures figures = figures_of(one);
@@ -114,12 +114,27 @@ std::string costs_of(const Report& report) {
     line.push_back(fmt::format("{:.0f} MiB", figures.pullers_peak_bytes / mib));
     line.push_back(fmt::format("{:.1f}", figures.faults_per_mib));
     line.push_back(fmt::format("{:.1f}", figures.switches_per_mib));
-    line.push_back(fmt::format("{:.0f}", figures.datagrams));
-    line.push_back(fmt::format("{:.0f}", figures.asked_again));
+    line.push_back(figures.datagrams_per_mib ? fmt::format("{:.1f}", *figures.datagrams_per_mib) : "-");
+    line.push_back(figures.asked_again_per_mib ? fmt::format("{:.2f}", *figures.asked_again_per_mib) : "-");
     line.push_back(verified_by(one.of));
     lines.push_back(std::move(line));
   }
   return aligned(lines);
+}
+
+std::optional<double> median_per_mib(const Measured& measured, std::optional<std::uint64_t> Round::*count) {
+  std::vector<double> sample;
+  for (const Round& round : measured.rounds)
+    if (round.*count)
+      sample.push_back(static_cast<double>(*(round.*count)) * mib /
+                       std::max(static_cast<double>(round.bytes), 1.0));
+  if (sample.empty()) return std::nullopt;
+  return spread_of(std::move(sample)).median;
+}
+
+template <class Number>
+ordered_json or_null(const std::optional<Number>& number) {
+  return number ? ordered_json(*number) : ordered_json();
 }
 
 ordered_json json_of(const Cost& cost) {
@@ -134,9 +149,6 @@ ordered_json json_of(const Spread& spread) {
 }
 
 ordered_json json_of(const Figures::Times& times) {
-  const auto or_null = [](const std::optional<double>& time) {
-    return time ? ordered_json(*time) : ordered_json();
-  };
   return {{"p50", times.p50},
           {"p90", or_null(times.p90)},
           {"p99", or_null(times.p99)},
@@ -154,8 +166,8 @@ ordered_json json_of(const Figures& figures) {
           {"pullers_peak_bytes", figures.pullers_peak_bytes},
           {"faults_per_mib", figures.faults_per_mib},
           {"switches_per_mib", figures.switches_per_mib},
-          {"datagrams", figures.datagrams},
-          {"slices_asked_again", figures.asked_again}};
+          {"datagrams_per_mib", or_null(figures.datagrams_per_mib)},
+          {"asked_again_per_mib", or_null(figures.asked_again_per_mib)}};
 }
 
 ordered_json json_of(const Round& round) {
@@ -171,8 +183,8 @@ ordered_json json_of(const Round& round) {
           {"last_byte_s", last},
           {"exposer", json_of(round.exposer)},
           {"pullers", json_of(round.pullers)},
-          {"datagrams", round.datagrams},
-          {"slices_asked_again", round.asked_again}};
+          {"datagrams", or_null(round.datagrams)},
+          {"asked_again", or_null(round.asked_again)}};
 }
 
 ordered_json json_of(const Path& path) {
@@ -244,8 +256,8 @@ Figures figures_of(const Measured& measured) {
       .switches_per_mib =
           over_rounds(per(mib, [](const Round& r) { return r.exposer.switches + r.pullers.switches; }))
               .median,
-      .datagrams = over_rounds([](const Round& r) { return static_cast<double>(r.datagrams); }).median,
-      .asked_again = over_rounds([](const Round& r) { return static_cast<double>(r.asked_again); }).median};
+      .datagrams_per_mib = median_per_mib(measured, &Round::datagrams),
+      .asked_again_per_mib = median_per_mib(measured, &Round::asked_again)};
 }
 
 std::string verified_by(const Case& one) {
@@ -272,7 +284,10 @@ std::string table_of(const Report& report) {
       "{}, {} processors, {:.1f} GiB, {}, TCP by {}; rgtp {}\n"
       "Every byte is hashed by its consumer, and the hash has to be that of what was exposed.{}\n\n"
       "How fast: medians of rounds, and of all transfers\n{}\n"
-      "At what cost: medians of rounds; the peak is of all pullers together\n{}",
+      "At what cost: medians of rounds. The kernel's work for a datagram counts for whom it interrupts. "
+      "Peaks are of\n"
+      "resident memory, in which shared pages count for each process, and at the exposer the content "
+      "itself.\n{}",
       report.machine.processor, report.machine.processors,
       static_cast<double>(report.machine.memory_bytes) / mib / 1024, report.machine.kernel,
       report.machine.tcp_controller, report.version,

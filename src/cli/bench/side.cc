@@ -1,7 +1,6 @@
 #include "cli/bench/side.h"
 
 #include <array>
-#include <cstdlib>
 #include <exception>
 #include <iostream>
 #include <optional>
@@ -16,6 +15,8 @@ namespace {
 
 using Clock = Consumer::Clock;
 using nlohmann::json;
+
+constexpr std::size_t most_of_an_answer = 200;
 
 double seconds_between(Clock::time_point from, Clock::time_point to) {
   return std::chrono::duration<double>(to - from).count();
@@ -36,6 +37,13 @@ Cost cost_in(const json& answer) {
           .peak_bytes = cost.at("peak_bytes")};
 }
 
+json json_of(const std::optional<std::uint64_t>& count) { return count ? json(*count) : json(); }
+
+std::optional<std::uint64_t> count_in(const json& count) {
+  if (count.is_null()) return std::nullopt;
+  return count.get<std::uint64_t>();
+}
+
 // What becomes of an error depends on its code.
 constexpr std::array failures{std::pair{"unsupported", Errc::no_route},
                               std::pair{"corrupted", Errc::corrupted}, std::pair{"error", Errc::io_error}};
@@ -52,7 +60,7 @@ class ExposingSide {
 
   json answer(const json& told) {
     if (told.contains("expose")) return expose(told.at("expose"));
-    return {{"cost", json_of(Cost::of_this_process())}, {"datagrams", way_->datagrams()}};
+    return {{"cost", json_of(Cost::of_this_process())}, {"datagrams", json_of(way_->datagrams())}};
   }
 
  private:
@@ -79,18 +87,22 @@ class PullingSide {
   explicit PullingSide(OpenPulling open) : open_(std::move(open)) {}
 
   json answer(const json& told) {
+    if (told.contains("ready")) return told;
     json transfers = json::array();
-    std::uint64_t asked_again = 0;
+    std::optional<std::uint64_t> asked_again;
     const Cost before = Cost::of_this_process();
+    const auto began = Clock::now();
     for (int i = 0; i < told.at("times").get<int>(); ++i) {
       const auto transfer = pull(told.at("pull"), told.at("size"), told.at("digest"));
       if (!transfer) return json_of(transfer.error());
       transfers.push_back({transfer->first_byte_s, transfer->last_byte_s});
-      asked_again += way_->asked_again();
+      if (const auto again = way_->asked_again()) asked_again = asked_again.value_or(0) + *again;
     }
     return {{"transfers", transfers},
+            {"from_s", seconds_between({}, began)},
+            {"to_s", seconds_between({}, Clock::now())},
             {"cost", json_of(Cost::of_this_process().since(before))},
-            {"again", asked_again}};
+            {"again", json_of(asked_again)}};
   }
 
  private:
@@ -126,11 +138,17 @@ Party::Answer answers_of(std::shared_ptr<Side> side) {
   };
 }
 
-Result<json> parse(const std::string& answer) {
-  auto parsed = json::parse(answer);
-  for (const auto& [word, code] : failures)
-    if (parsed.contains(word)) return fail(code, parsed.at(word).get<std::string>());
-  return parsed;
+// Of an answer that may be anything: a program that it came from may have said something else in between.
+template <class Value>
+Result<Value> parse(const std::string& answer, const std::function<Value(const json&)>& value_in) {
+  try {
+    const json parsed = json::parse(answer);
+    for (const auto& [word, code] : failures)
+      if (parsed.contains(word)) return fail(code, std::string(parsed.at(word)));
+    return value_in(parsed);
+  } catch (const json::exception& error) {
+    return fail(Errc::io_error, "not an answer: " + answer.substr(0, most_of_an_answer));
+  }
 }
 
 }  // namespace
@@ -156,7 +174,6 @@ Party::Answer pulling_side(OpenPulling open) {
 
 void answer_lines(const Party::Answer& answer) {
   for (std::string line; std::getline(std::cin, line);) std::cout << answer(line) << std::endl;
-  std::_Exit(0);
 }
 
 std::string ask_to_expose(const Content& content, const std::string& address) {
@@ -172,25 +189,35 @@ std::string ask_to_pull(const Offered& offered, const Content& content, std::uin
       .dump();
 }
 
+std::string ask_whether_ready() { return json{{"ready", true}}.dump(); }
+
+Result<Ready> parse_ready(const std::string& answer) {
+  return parse<Ready>(answer, [](const json&) { return Ready{}; });
+}
+
 Result<Offered> parse_offered(const std::string& answer) {
-  auto parsed = parse(answer);
-  if (!parsed) return fail(std::move(parsed).error());
-  return Offered{.where = parsed->at("where"), .took_s = parsed->at("took_s")};
+  return parse<Offered>(answer, [](const json& told) {
+    return Offered{.where = told.at("where"), .took_s = told.at("took_s")};
+  });
 }
 
 Result<ExposingCost> parse_exposing_cost(const std::string& answer) {
-  auto parsed = parse(answer);
-  if (!parsed) return fail(std::move(parsed).error());
-  return ExposingCost{.cost = cost_in(*parsed), .datagrams = parsed->at("datagrams")};
+  return parse<ExposingCost>(answer, [](const json& told) {
+    return ExposingCost{.cost = cost_in(told), .datagrams = count_in(told.at("datagrams"))};
+  });
 }
 
 Result<Pulled> parse_pulled(const std::string& answer) {
-  auto parsed = parse(answer);
-  if (!parsed) return fail(std::move(parsed).error());
-  Pulled result{.transfers = {}, .cost = cost_in(*parsed), .asked_again = parsed->at("again")};
-  for (const auto& transfer : parsed->at("transfers"))
-    result.transfers.push_back({transfer.at(0), transfer.at(1)});
-  return result;
+  return parse<Pulled>(answer, [](const json& told) {
+    Pulled pulled{.transfers = {},
+                  .from_s = told.at("from_s"),
+                  .to_s = told.at("to_s"),
+                  .cost = cost_in(told),
+                  .asked_again = count_in(told.at("again"))};
+    for (const auto& transfer : told.at("transfers"))
+      pulled.transfers.push_back({transfer.at(0), transfer.at(1)});
+    return pulled;
+  });
 }
 
 }  // namespace rgtp::cli::bench

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -31,8 +32,8 @@ class Exposing {
   // address, where the way has one; with any port. An Errc::no_route says that the host has no such way.
   [[nodiscard]] virtual Result<std::string> offer(std::span<const std::byte> content,
                                                   const std::string& address) = 0;
-  // That were sent so far, of ways that know.
-  virtual std::uint64_t datagrams() const { return 0; }
+  // That were sent so far; nothing of ways that do not know.
+  virtual std::optional<std::uint64_t> datagrams() const { return std::nullopt; }
 };
 
 // What becomes of the bytes that come.
@@ -58,8 +59,8 @@ class Pulling {
   // All that is offered at `where`, `size` bytes, once to the consumer. May be called again.
   [[nodiscard]] virtual Result<void> pull(const std::string& where, std::uint64_t size,
                                           Consumer& consumer) = 0;
-  // Of its last pull: how many pieces had to be asked for again, of ways that know.
-  virtual std::uint64_t asked_again() const { return 0; }
+  // Of its last pull: how many pieces had to be asked for again; nothing of ways that do not know.
+  virtual std::optional<std::uint64_t> asked_again() const { return std::nullopt; }
 };
 
 // {"expose": {"content": PATH, "size": BYTES, "address": IPV4}} -> {"where": ..., "took_s": ...}
@@ -69,15 +70,17 @@ class Pulling {
 using OpenExposing = std::function<Result<std::unique_ptr<Exposing>>()>;
 Party::Answer exposing_side(OpenExposing open);
 
+// {"ready": true} -> {"ready": true}
 // {"pull": WHERE, "size": BYTES, "digest": ..., "times": N}
-//     -> {"transfers": [[first byte, last byte], ...], "cost": ..., "again": ...}: seconds from the call on
+//     -> {"transfers": [[first byte, last byte], ...], "from_s": ..., "to_s": ..., "cost": ..., "again":
+//     ...}:
+//        seconds from each call on, and when it all was by this host's steady clock
 // The first one is cold: it includes open().
 using OpenPulling = std::function<Result<std::unique_ptr<Pulling>>()>;
 Party::Answer pulling_side(OpenPulling open);
 
-// Answers the lines of standard input until it ends, and ends the process: main() of a program that is a way
-// (bench/peers/). Nothing is destroyed, since its threads may use it.
-[[noreturn]] void answer_lines(const Party::Answer& answer);
+// Answers the lines of standard input until it ends, for a program that is a way (bench/peers/).
+void answer_lines(const Party::Answer& answer);
 
 // Seconds.
 struct Transfer {
@@ -92,16 +95,21 @@ struct Offered {
 };
 struct ExposingCost {
   Cost cost;
-  std::uint64_t datagrams = 0;
+  std::optional<std::uint64_t> datagrams;
 };
 struct Pulled {
   std::vector<Transfer> transfers;
+  double from_s = 0;  // by the steady clock, which all processes share
+  double to_s = 0;
   Cost cost;
-  std::uint64_t asked_again = 0;
+  std::optional<std::uint64_t> asked_again;
 };
+struct Ready {};
+std::string ask_whether_ready();
 std::string ask_to_expose(const Content& content, const std::string& address);
 std::string ask_for_cost();
 std::string ask_to_pull(const Offered& offered, const Content& content, std::uint64_t times);
+[[nodiscard]] Result<Ready> parse_ready(const std::string& answer);
 [[nodiscard]] Result<Offered> parse_offered(const std::string& answer);
 [[nodiscard]] Result<ExposingCost> parse_exposing_cost(const std::string& answer);
 [[nodiscard]] Result<Pulled> parse_pulled(const std::string& answer);

@@ -1,9 +1,13 @@
 // Figures of a sample.
 #pragma once
 
+#include <cstddef>
 #include <vector>
 
 namespace rgtp::cli::bench {
+
+// Where it stands in a sorted sample of that size, from 1 on: the nearest rank.
+std::size_t rank_of(std::size_t size, double share);
 
 // The smallest value that at least this share of the sample does not exceed (nearest rank); 0 of an empty
 // one. `share` is in (0, 1].

@@ -19,6 +19,15 @@ TEST(Statistics, APercentileIsTheNearestRank) {
   EXPECT_EQ(percentile({}, 0.5), 0);
 }
 
+TEST(Statistics, ARankLeavesBeyondItWhatItsShareLeaves) {
+  EXPECT_EQ(rank_of(10, 0.9), 9U);
+  EXPECT_EQ(rank_of(100, 0.99), 99U);
+  EXPECT_EQ(rank_of(1000, 0.999), 999U);
+  EXPECT_EQ(rank_of(9, 0.9), 9U);
+  EXPECT_EQ(rank_of(1, 0.5), 1U);
+  EXPECT_EQ(rank_of(0, 0.5), 1U);
+}
+
 TEST(Statistics, ASpreadHasItsMiddleAndItsEnds) {
   const Spread odd = spread_of({3, 1, 9});
   EXPECT_EQ(odd.median, 3);

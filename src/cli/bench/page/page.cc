@@ -27,7 +27,8 @@ std::string facts_of(const Report& report) {
   if (machine.memory_bytes > 0)
     where += fmt::format(", {} of memory", size_text(static_cast<double>(machine.memory_bytes)));
   if (!machine.kernel.empty()) where += ", " + escaped(machine.kernel);
-  if (!machine.tcp_controller.empty()) where += ", TCP by " + escaped(machine.tcp_controller) + " unless said";
+  if (!machine.tcp_controller.empty())
+    where += ", TCP by " + escaped(machine.tcp_controller) + " unless said";
   return "<dl class=\"facts\">\n" + fact("Machine", where) +
          fact("Version", report.version.empty() ? "" : "rgtp " + escaped(report.version)) +
          fact("Command",
@@ -99,9 +100,9 @@ Table::Row row_of(const Entry& entry) {
   row.push_back(spread_cell(figures.pullers_cpu_s_per_gb, cpu_text));
   row.push_back(size_text(figures.exposer_peak_bytes));
   row.push_back(size_text(figures.pullers_peak_bytes));
-  for (const double figure :
-       {figures.faults_per_mib, figures.switches_per_mib, figures.datagrams, figures.asked_again})
-    row.push_back(figure_text(figure));
+  for (const auto& figure : {std::optional(figures.faults_per_mib), std::optional(figures.switches_per_mib),
+                             figures.datagrams_per_mib, figures.asked_again_per_mib})
+    row.push_back(figure ? figure_text(*figure) : std::string(no_figure));
   row.push_back(time_text(entry.measured->offered_s));
   row.push_back(fmt::to_string(entry.measured->rounds.size()));
   add_terms(row, one);
@@ -131,8 +132,8 @@ std::string all_cases(const Findings& findings) {
                   {"pullers, peak memory"},
                   {"faults per MiB"},
                   {"switches per MiB"},
-                  {"datagrams"},
-                  {"asked again"},
+                  {"datagrams per MiB"},
+                  {"asked again per MiB"},
                   {"time to offer"},
                   {"rounds"}}};
   add_terms(table.columns);
