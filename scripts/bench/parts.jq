@@ -23,5 +23,5 @@ map(.benchmarks[]) as $all
   "| | time | rate |", "|---|---:|---:|",
   (wanted[] as [$name, $text]
     | ($all | map(select(.name == $name or (.name | startswith($name + "/")))) | first) as $case
-    | if $case == null then "no case \($name) in the results" | halt_error
+    | if $case == null or $case.error_occurred then "\($name) was not measured" | halt_error
       else $case | "| \($text) | \(if .median_us then .median_us * 1000 else nanoseconds end | short) | \(rate) |" end)

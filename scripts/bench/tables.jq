@@ -23,7 +23,7 @@ def rate: if . then .figures.bytes_per_s.median | megabytes else "-" end;
       ($warm | names[] as $name
         | ($warm | at($name; .size == $smallest)) as $small | ($warm | at($name; .size == $largest)) as $large
         | ["`\($name)`"] + ($sizes | map(. as $size | $warm | at($name; .size == $size) | rate))
-          + [if $small then "\($small.figures.last_byte_s.p50 | microseconds) / \($small.figures.last_byte_s["p99"] // $small.figures.last_byte_s.most | microseconds)" else "-" end,
+          + [if $small then "\($small.figures.last_byte_s.p50 | microseconds) / \($small.figures.last_byte_s["p99"] | if . then microseconds else "-" end)" else "-" end,
              if $large then $large.figures | .exposer_cpu_s_per_gb.median + .pullers_cpu_s_per_gb.median | . * 100 | round / 100 | tostring else "-" end]
         | row)
   elif $table == "pullers" then
