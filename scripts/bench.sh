@@ -19,7 +19,7 @@ esac
 
 scripts/deps.sh
 cmake --preset release >/dev/null
-cmake --build --preset release -j "$(nproc)" | tail -n 1
+cmake --build --preset release -j "$(nproc)" --target benchmarks | tail -n 1
 build=build/release
 results=$build/bench-results
 mkdir -p "$results"

@@ -1,5 +1,5 @@
 # A table of the README, of a report of `rgtp bench --json`: $table is sizes, pullers or links.
-def megabytes: . / 1e6 | round | tostring;
+def megabytes: . / 1e6 | if . >= 100 then round elif . >= 10 then . * 10 | round / 10 else . * 100 | round / 100 end | tostring;
 def bytes:
   if . >= 1073741824 then "\(. / 1073741824) GiB" elif . >= 1048576 then "\(. / 1048576) MiB"
   elif . >= 1024 then "\(. / 1024) KiB" else "\(.) B" end;
@@ -43,5 +43,5 @@ def rate: if . then .figures.bytes_per_s.median | megabytes else "-" end;
       ([0] + ($paths | map(1)) | rule),
       ($links | names[] as $name
         | ["`\($name)`"] + ($paths | map(. as $path | $links | at($name; .path.name == $path)
-            | if . then .figures.bytes_per_s.median / 1e6 | if . >= 100 then round else . * 100 | round / 100 end | tostring else "-" end)) | row)
+            | rate)) | row)
   end

@@ -9,6 +9,7 @@
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
 #include <openssl/params.h>
+#include <openssl/rand.h>
 #include <sys/random.h>
 
 #if defined(__aarch64__)
@@ -72,6 +73,10 @@ void fill_random(std::span<std::byte> out) {
     require(got > 0);
     out = out.subspan(static_cast<std::size_t>(got));
   }
+}
+
+void fill_secret(std::span<std::byte> out) {
+  require(RAND_priv_bytes(writable_chars(out), static_cast<int>(out.size())) == 1);
 }
 
 Digest sha256(std::span<const std::byte> message) { return Sha256().add(message).finish(); }

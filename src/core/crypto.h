@@ -17,6 +17,8 @@ namespace rgtp::core {
 // From the operating system's random source. Ends the process where that fails: nothing safe can be done
 // then.
 void fill_random(std::span<std::byte> out);
+// The same for what nobody may see, not even who traces system calls: from OpenSSL's generator for secrets.
+void fill_secret(std::span<std::byte> out);
 
 using Digest = std::array<std::byte, 32>;
 

@@ -68,7 +68,7 @@ Key::Key(std::span<const std::byte, size> bytes) : bytes_(take_slot()) {
 
 Key Key::random() {
   auto slot = take_slot();
-  core::fill_random(std::span(slot.get(), size));
+  core::fill_secret(std::span(slot.get(), size));
   return Key(std::move(slot));
 }
 
