@@ -15,7 +15,7 @@ namespace {
 constexpr double warm_s = 0.5;
 constexpr double most_times = 500;
 // A case whose rounds take longer than this together has no more of them.
-constexpr double most_s_a_case = 20;
+constexpr double most_s_a_case = 8;
 // Who carries less for longer than the patience has stalled, as some do over a link that loses much.
 constexpr double least_bytes_per_s = 20e6;
 constexpr double least_share = 0.25;  // of a link's rate
