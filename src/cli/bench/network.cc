@@ -66,7 +66,7 @@ void sweep() {
 
 class Network::Link {
  public:
-  explicit Link(std::string name) : exposers_(name + "-a"), pullers_(name + "-b") {}
+  explicit Link(const std::string& name) : exposers_(name + "-a"), pullers_(name + "-b") {}
   Link(const Link&) = delete;
   Link& operator=(const Link&) = delete;
   ~Link() {
@@ -146,6 +146,7 @@ class Network::Link {
                                    "--loss",
                                    fmt::format("{}", path.loss)};
     std::vector<char*> arguments;
+    arguments.reserve(words.size() + 1);
     for (std::string& word : words) arguments.push_back(word.data());
     arguments.push_back(nullptr);
     const pid_t parent = ::getpid();

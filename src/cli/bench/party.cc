@@ -75,6 +75,7 @@ void become(int socket, std::vector<std::string> program) {
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   std::vector<char*> arguments;
+  arguments.reserve(program.size() + 1);
   for (std::string& argument : program) arguments.push_back(argument.data());
   arguments.push_back(nullptr);
   ::execv(arguments[0], arguments.data());
