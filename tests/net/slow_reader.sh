@@ -45,11 +45,13 @@ cmp "$scratch/in" "$scratch/out" || fail "other bytes came out"
 counter "$here" sent packets bytes
 said '([0-9]+) slices asked for' asked
 said 'asked for, ([0-9]+) of them again' again
+said '([0-9]+) duplicates' twice
 echo "$mib MiB, at first to a reader of 1 MB/s: the puller had $puller_kib KiB at most; of $asked slices $again were" \
-  "asked for again; sent $((bytes / (mib * 1049))) per mille of the size"
+  "asked for again and $twice came twice; sent $((bytes / (mib * 1049))) per mille of the size"
 ((puller_kib > window_kib / 2)) || fail "it did not use its window"
 ((puller_kib < window_kib + 16384)) || fail "the puller holds more than its window"
-((again * 100 <= asked)) || fail "more than one slice in a hundred was asked for twice"
+# Asked for again is no measure of it: an exposer that was kept from its processor drops the requests that are too old.
+((twice * 100 <= asked)) || fail "more than one slice in a hundred came twice"
 ((now - began > slow_s * 1000)) || fail "nobody was slow"
 end_pipe
 sleep 0.5
