@@ -15,6 +15,7 @@ namespace rgtp::bench {
 using cli::bench::Consumer;
 using cli::bench::Exposing;
 using cli::bench::Pulling;
+using cli::bench::Traffic;
 
 // How much is read and hashed at a time: it stays in a processor's own cache.
 constexpr std::size_t piece_bytes = 256 * 1024;

@@ -35,6 +35,11 @@ struct Srt {
   static void close(int socket) { srt_close(socket); }
   static int send(int socket, const char* bytes, int size) { return srt_send(socket, bytes, size); }
   static int receive(int socket, char* bytes, int size) { return srt_recv(socket, bytes, size); }
+  static Traffic sent_by(int socket) {
+    SRT_TRACEBSTATS stats{};
+    if (srt_bstats(socket, &stats, 0) != 0) return {};
+    return {.datagrams = stats.pktSentTotal, .again = stats.pktRetransTotal};
+  }
   static std::string error() { return srt_getlasterror_str(); }
 };
 

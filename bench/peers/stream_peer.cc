@@ -10,11 +10,12 @@
 #include <utility>
 #include <vector>
 
-#include <netinet/tcp.h>
+#include <linux/tcp.h>
 #include <sys/un.h>
 
 #include "peers/descriptor.h"
 #include "peers/peer.h"
+#include "peers/served.h"
 
 namespace rgtp::bench {
 
@@ -30,42 +31,53 @@ sockaddr_un unix_address(const std::string& name) {
   return result;
 }
 
-void send_descriptor(const Descriptor& connection, const Descriptor& passed) {
+// One byte, and room for a descriptor beside it (SCM_RIGHTS, cmsg(3)).
+struct DescriptorMessage {
+  DescriptorMessage() {
+    header.msg_iov = &part;
+    header.msg_iovlen = 1;
+    header.msg_control = control.data();
+    header.msg_controllen = control.size();
+  }
+  DescriptorMessage(const DescriptorMessage&) = delete;
+  DescriptorMessage& operator=(const DescriptorMessage&) = delete;
+
   char byte = 0;
   iovec part{&byte, 1};
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  message.msg_controllen = control.size();
-  cmsghdr* const header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof(int));
+  msghdr header{};
+};
+
+void send_descriptor(const Descriptor& connection, const Descriptor& passed) {
+  DescriptorMessage message;
+  cmsghdr* const rights = CMSG_FIRSTHDR(&message.header);
+  rights->cmsg_level = SOL_SOCKET;
+  rights->cmsg_type = SCM_RIGHTS;
+  rights->cmsg_len = CMSG_LEN(sizeof(int));
   const int descriptor = passed.get();
-  std::memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
-  checked(::sendmsg(connection.get(), &message, 0), "sendmsg");
+  std::memcpy(CMSG_DATA(rights), &descriptor, sizeof descriptor);
+  checked(::sendmsg(connection.get(), &message.header, 0), "sendmsg");
 }
 
 Descriptor receive_descriptor(const Descriptor& connection) {
-  char byte = 0;
-  iovec part{&byte, 1};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  message.msg_controllen = control.size();
-  checked(::recvmsg(connection.get(), &message, MSG_CMSG_CLOEXEC), "recvmsg");
-  const cmsghdr* const header = CMSG_FIRSTHDR(&message);
-  if (header == nullptr) throw std::system_error(EPROTO, std::generic_category(), "no descriptor came");
+  DescriptorMessage message;
+  checked(::recvmsg(connection.get(), &message.header, MSG_CMSG_CLOEXEC), "recvmsg");
+  const cmsghdr* const rights = CMSG_FIRSTHDR(&message.header);
+  if (rights == nullptr) throw std::system_error(EPROTO, std::generic_category(), "no descriptor came");
   int descriptor = -1;
-  std::memcpy(&descriptor, CMSG_DATA(header), sizeof descriptor);
+  std::memcpy(&descriptor, CMSG_DATA(rights), sizeof descriptor);
   return Descriptor(descriptor);
 }
 
 bool is_tcp(const std::string& kind) { return kind != "unix" && kind != "pipe"; }
+
+// Nothing of what is no TCP.
+Traffic sent_by_tcp(int connection) {
+  tcp_info information{};
+  socklen_t length = sizeof information;
+  if (::getsockopt(connection, IPPROTO_TCP, TCP_INFO, &information, &length) != 0) return {};
+  return {.datagrams = information.tcpi_data_segs_out, .again = information.tcpi_total_retrans};
+}
 
 class StreamExposing : public Exposing {
  public:
@@ -75,6 +87,7 @@ class StreamExposing : public Exposing {
     content_ = content;
     return is_tcp(kind_) ? listen_by_tcp(address) : listen_by_name();
   }
+  Traffic traffic() const override { return served_.traffic(); }
 
  private:
   Result<std::string> listen_by_tcp(const std::string& address) {
@@ -113,7 +126,8 @@ class StreamExposing : public Exposing {
     }).detach();
   }
 
-  void serve(const Descriptor& connection) const {
+  void serve(const Descriptor& connection) {
+    const Served::Serving serving(served_, connection.get());
     std::optional<Descriptor> pipe;
     if (kind_ == "pipe") {
       std::array<int, 2> ends{};
@@ -135,6 +149,7 @@ class StreamExposing : public Exposing {
   const std::string kind_;
   std::span<const std::byte> content_;
   std::optional<Descriptor> listening_;
+  Served served_{sent_by_tcp};
 };
 
 class StreamPulling : public Pulling {

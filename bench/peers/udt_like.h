@@ -2,7 +2,8 @@
 // over a connection that stays; each puller has a thread at the exposer.
 //
 // `Library` has, as static functions in the words of UDT: start, make_socket, bind, listen, port_of, accept,
-// connect, close, send, receive (the last two: bytes, or below 0), and error (the last one's text).
+// connect, close, send, receive (the last two: bytes, or below 0), sent_by (a connection's Traffic) and error
+// (the last one's text).
 #pragma once
 
 #include <algorithm>
@@ -16,6 +17,7 @@
 
 #include "peers/descriptor.h"
 #include "peers/peer.h"
+#include "peers/served.h"
 
 namespace rgtp::bench {
 
@@ -39,26 +41,32 @@ class UdtLikeExposing : public Exposing {
     const int listening = Library::make_socket();
     sane<Library>(Library::bind(listening, ipv4(address, 0)), "bind");
     sane<Library>(Library::listen(listening), "listen");
-    std::thread([listening, content] {
+    std::thread([this, listening, content] {
       while (true) {
         const int connection = sane<Library>(Library::accept(listening), "accept");
-        std::thread([connection, content] { serve(connection, content); }).detach();
+        std::thread([this, connection, content] {
+          serve(connection, content);
+          Library::close(connection);
+        }).detach();
       }
     }).detach();
     return address + ":" + std::to_string(Library::port_of(listening));
   }
+  Traffic traffic() const override { return served_.traffic(); }
 
  private:
-  static void serve(int connection, std::span<const std::byte> content) {
+  void serve(int connection, std::span<const std::byte> content) {
+    const Served::Serving serving(served_, connection);
     for (char asked = 0; Library::receive(connection, &asked, 1) == 1;)
       for (std::size_t at = 0; at < content.size();) {
         const int put = Library::send(connection, reinterpret_cast<const char*>(content.data()) + at,
                                       call_bytes(content.size() - at));
-        if (put <= 0) break;  // a puller that went has enough
+        if (put <= 0) return;  // a puller that went has enough
         at += static_cast<std::size_t>(put);
       }
-    Library::close(connection);
   }
+
+  Served served_{Library::sent_by};
 };
 
 template <class Library>

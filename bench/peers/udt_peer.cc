@@ -31,6 +31,11 @@ struct Udt {
   static void close(int socket) { UDT::close(socket); }
   static int send(int socket, const char* bytes, int size) { return UDT::send(socket, bytes, size, 0); }
   static int receive(int socket, char* bytes, int size) { return UDT::recv(socket, bytes, size, 0); }
+  static Traffic sent_by(int socket) {
+    UDT::TRACEINFO stats{};
+    if (UDT::perfmon(socket, &stats, false) != 0) return {};
+    return {.datagrams = stats.pktSentTotal, .again = stats.pktRetransTotal};
+  }
   static std::string error() { return UDT::getlasterror().getErrorMessage(); }
 };
 

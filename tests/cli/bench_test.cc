@@ -14,7 +14,9 @@ namespace rgtp::test {
 namespace {
 
 using nlohmann::json;
+using ::testing::Contains;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 using Bench = CommandTest;
 
@@ -44,7 +46,7 @@ TEST_F(Bench, TellsProgramsOfEveryRound) {
       EXPECT_EQ(one.at("state") == "cold", transfers == pullers) << "a warm round has half a second";
       EXPECT_EQ(round.at("bytes"), 65'536 * transfers);
       EXPECT_GT(round.at("bytes_per_s"), 0);
-      EXPECT_EQ(round.at("datagrams") > 0, one.at("by") == "udp") << one.dump();
+      EXPECT_EQ(round.at("traffic").at("datagrams") > 0, one.at("by") == "udp") << one.dump();
     }
   }
 }
@@ -104,6 +106,38 @@ TEST_F(Bench, ComparesOverALink) {
     }
   }
   EXPECT_TRUE(paths.contains("veth")) << report.at("skipped").dump();
+}
+
+TEST_F(Bench, TellsWhatWasSentAndSentAgain) {
+  if (::geteuid() != 0) GTEST_SKIP() << "network namespaces need root";
+  const auto compare = [&](const std::string& by, const std::string& link, int least_again) {
+    const Ended ended =
+        run({"bench", "--by", by, "--link", link, "--size", "512k", "--rounds", "1", "--json"});
+    ASSERT_EQ(ended.code, exit_code::ok) << ended.errors;
+    const json report = json::parse(ended.output);
+    for (const json& one : report.at("cases")) {
+      const json& traffic = one.at("rounds").at(0).at("traffic");
+      EXPECT_GT(traffic.at("datagrams"), 350) << "512 KiB at MTU 1500: " << one.dump();
+      ASSERT_TRUE(traffic.at("again").is_number()) << one.dump();
+      EXPECT_GE(traffic.at("again"), least_again) << one.dump();
+    }
+  };
+  compare("udp,tcp-cubic", "rate=100M,delay=1ms,loss=5%", 1);
+  compare("srt,udt", "veth", 0);  // which take seconds over that link
+}
+
+TEST_F(Bench, LeavesNoNamespaceBehindWhereASignalEndsIt) {
+  if (::geteuid() != 0) GTEST_SKIP() << "network namespaces need root";
+  for (const int signal : {SIGHUP, SIGINT, SIGTERM}) {
+    const auto bench = start({"bench", "--by", "udp", "--link", "veth", "--size", "4k", "--rounds", "1000"},
+                             {.errors = Stream::terminal});
+    if (!bench->wait_for_error(" 1 %")) GTEST_SKIP() << bench->output();
+    const std::string own = "-" + std::to_string(bench->pid()) + "-";
+    EXPECT_THAT(names_in("/run/netns"), Contains(HasSubstr(own)));
+    bench->send_signal(signal);
+    EXPECT_EQ(bench->wait(), 128 + signal) << bench->errors();
+    EXPECT_THAT(names_in("/run/netns"), Not(Contains(HasSubstr(own))));
+  }
 }
 
 TEST_F(Bench, WritesAPage) {

@@ -150,12 +150,12 @@ Result<Round> Campaign::run_round(Offer& offer, const Network& network, const Co
   for (const Pulled& by_one : *pulled) {
     round.transfers.insert(round.transfers.end(), by_one.transfers.begin(), by_one.transfers.end());
     round.pullers += by_one.cost;
-    if (by_one.asked_again) round.asked_again = round.asked_again.value_or(0) + *by_one.asked_again;
+    round.traffic += by_one.traffic;
   }
   const auto after = cost_so_far();
   if (!after) return fail(after.error());
   round.exposer = after->cost.since(before->cost);
-  if (after->datagrams && before->datagrams) round.datagrams = *after->datagrams - *before->datagrams;
+  round.traffic += after->traffic.since(before->traffic);
   round.bytes = one.size * one.pullers * times;
   round.bytes_per_s = static_cast<double>(round.bytes) / span_s(*pulled);
   return round;

@@ -55,8 +55,7 @@ struct Round {
   std::uint64_t bytes = 0;  // that came to them
   Cost exposer;
   Cost pullers;
-  std::optional<std::uint64_t> datagrams;    // that the exposer sent; nothing where it does not know
-  std::optional<std::uint64_t> asked_again;  // pieces, by the pullers
+  Traffic traffic;
 };
 
 struct Measured {

@@ -1,7 +1,10 @@
-// What a process has cost its host so far.
+// What a process has cost its host and its network so far.
 #pragma once
 
 #include <cstdint>
+#include <optional>
+
+#include <nlohmann/json_fwd.hpp>
 
 namespace rgtp::cli::bench {
 
@@ -20,5 +23,22 @@ struct Cost {
   // Of several processes together.
   Cost& operator+=(const Cost& other);
 };
+
+// What was sent; nothing where the way does not tell.
+struct Traffic {
+  std::optional<std::uint64_t> datagrams;
+  std::optional<std::uint64_t> again;  // pieces that were sent, or asked for, more than once
+
+  Traffic& operator+=(const Traffic& other);
+  // What of it is not in `before`.
+  Traffic since(const Traffic& before) const;
+};
+
+// As the two sides (side.h) and the report tell them.
+nlohmann::ordered_json json_of(const Cost& cost);
+nlohmann::ordered_json json_of(const Traffic& traffic);
+// From what json_of() gave; throws nlohmann::json::exception where it is something else.
+Cost cost_in(const nlohmann::ordered_json& object);
+Traffic traffic_in(const nlohmann::ordered_json& object);
 
 }  // namespace rgtp::cli::bench

@@ -44,7 +44,7 @@ class LibraryExposing : public Exposing {
     surface_.emplace(std::move(*surface));
     return surface_->locator().reveal();
   }
-  std::optional<std::uint64_t> datagrams() const override { return surface_->stats().datagrams_sent; }
+  Traffic traffic() const override { return {.datagrams = surface_->stats().datagrams_sent, .again = {}}; }
 
  private:
   std::optional<Exposer> exposer_;
@@ -61,7 +61,7 @@ class LibraryPulling : public Pulling {
     if (!locator) return fail(std::move(locator).error());
     return into_ == Into::view ? pull_chunks(*locator, consumer) : pull_file(*locator, consumer);
   }
-  std::optional<std::uint64_t> asked_again() const override { return asked_again_; }
+  Traffic traffic() const override { return {.datagrams = {}, .again = asked_again_}; }
 
  private:
   Result<void> pull_chunks(const Locator& locator, Consumer& consumer) {

@@ -103,7 +103,7 @@ std::string speeds_of(const Report& report) {
 
 std::string costs_of(const Report& report) {
   std::vector<Line> lines{{"over", "size", "pullers", "", "by", "CPU s/GB exposer", "pullers", "peak exposer",
-                           "pullers", "faults/MiB", "switches/MiB", "datagrams/MiB", "asked again/MiB",
+                           "pullers", "faults/MiB", "switches/MiB", "datagrams/MiB", "again/MiB",
                            "verified by"}};
   for (const Measured& one : report.measured) {
     const Figures figures = figures_of(one);
@@ -115,33 +115,24 @@ std::string costs_of(const Report& report) {
     line.push_back(fmt::format("{:.1f}", figures.faults_per_mib));
     line.push_back(fmt::format("{:.1f}", figures.switches_per_mib));
     line.push_back(figures.datagrams_per_mib ? fmt::format("{:.1f}", *figures.datagrams_per_mib) : "-");
-    line.push_back(figures.asked_again_per_mib ? fmt::format("{:.2f}", *figures.asked_again_per_mib) : "-");
+    line.push_back(figures.again_per_mib ? fmt::format("{:.2f}", *figures.again_per_mib) : "-");
     line.push_back(verified_by(one.of));
     lines.push_back(std::move(line));
   }
   return aligned(lines);
 }
 
-std::optional<double> median_per_mib(const Measured& measured, std::optional<std::uint64_t> Round::*count) {
+std::optional<double> median_per_mib(const Measured& measured, std::optional<std::uint64_t> Traffic::*count) {
   std::vector<double> sample;
   for (const Round& round : measured.rounds)
-    if (round.*count)
-      sample.push_back(static_cast<double>(*(round.*count)) * mib /
-                       std::max(static_cast<double>(round.bytes), 1.0));
+    if (const auto counted = round.traffic.*count)
+      sample.push_back(static_cast<double>(*counted) * mib / std::max(static_cast<double>(round.bytes), 1.0));
   if (sample.empty()) return std::nullopt;
   return spread_of(std::move(sample)).median;
 }
 
-template <class Number>
-ordered_json or_null(const std::optional<Number>& number) {
+ordered_json or_null(const std::optional<double>& number) {
   return number ? ordered_json(*number) : ordered_json();
-}
-
-ordered_json json_of(const Cost& cost) {
-  return {{"cpu_s", cost.cpu_s},
-          {"page_faults", cost.page_faults},
-          {"switches", cost.switches},
-          {"peak_bytes", cost.peak_bytes}};
 }
 
 ordered_json json_of(const Spread& spread) {
@@ -167,7 +158,7 @@ ordered_json json_of(const Figures& figures) {
           {"faults_per_mib", figures.faults_per_mib},
           {"switches_per_mib", figures.switches_per_mib},
           {"datagrams_per_mib", or_null(figures.datagrams_per_mib)},
-          {"asked_again_per_mib", or_null(figures.asked_again_per_mib)}};
+          {"again_per_mib", or_null(figures.again_per_mib)}};
 }
 
 ordered_json json_of(const Round& round) {
@@ -183,8 +174,7 @@ ordered_json json_of(const Round& round) {
           {"last_byte_s", last},
           {"exposer", json_of(round.exposer)},
           {"pullers", json_of(round.pullers)},
-          {"datagrams", or_null(round.datagrams)},
-          {"asked_again", or_null(round.asked_again)}};
+          {"traffic", json_of(round.traffic)}};
 }
 
 ordered_json json_of(const Path& path) {
@@ -256,8 +246,8 @@ Figures figures_of(const Measured& measured) {
       .switches_per_mib =
           over_rounds(per(mib, [](const Round& r) { return r.exposer.switches + r.pullers.switches; }))
               .median,
-      .datagrams_per_mib = median_per_mib(measured, &Round::datagrams),
-      .asked_again_per_mib = median_per_mib(measured, &Round::asked_again)};
+      .datagrams_per_mib = median_per_mib(measured, &Traffic::datagrams),
+      .again_per_mib = median_per_mib(measured, &Traffic::again)};
 }
 
 std::string verified_by(const Case& one) {
@@ -287,7 +277,8 @@ std::string table_of(const Report& report) {
       "At what cost: medians of rounds. The kernel's work for a datagram counts for whom it interrupts. "
       "Peaks are of\n"
       "resident memory, in which shared pages count for each process, and at the exposer the content "
-      "itself.\n{}",
+      "itself. Datagrams\n"
+      "are segments of TCP; again are pieces that were sent or asked for more than once.\n{}",
       report.machine.processor, report.machine.processors,
       static_cast<double>(report.machine.memory_bytes) / mib / 1024, report.machine.kernel,
       report.machine.tcp_controller, report.version,

@@ -48,9 +48,9 @@ struct Figures {
   double pullers_peak_bytes = 0;  // of all of them together
   double faults_per_mib = 0;      // of both sides
   double switches_per_mib = 0;
-  // By the exposer, and pieces by the pullers, for each MiB that came; nothing where the way does not tell.
+  // For each MiB that came (Traffic); nothing where the way does not tell.
   std::optional<double> datagrams_per_mib;
-  std::optional<double> asked_again_per_mib;
+  std::optional<double> again_per_mib;
 };
 Figures figures_of(const Measured& measured);
 

@@ -14,34 +14,12 @@ namespace rgtp::cli::bench {
 namespace {
 
 using Clock = Consumer::Clock;
-using nlohmann::json;
+using json = nlohmann::ordered_json;
 
 constexpr std::size_t most_of_an_answer = 200;
 
 double seconds_between(Clock::time_point from, Clock::time_point to) {
   return std::chrono::duration<double>(to - from).count();
-}
-
-json json_of(const Cost& cost) {
-  return {{"cpu_s", cost.cpu_s},
-          {"page_faults", cost.page_faults},
-          {"switches", cost.switches},
-          {"peak_bytes", cost.peak_bytes}};
-}
-
-Cost cost_in(const json& answer) {
-  const json& cost = answer.at("cost");
-  return {.cpu_s = cost.at("cpu_s"),
-          .page_faults = cost.at("page_faults"),
-          .switches = cost.at("switches"),
-          .peak_bytes = cost.at("peak_bytes")};
-}
-
-json json_of(const std::optional<std::uint64_t>& count) { return count ? json(*count) : json(); }
-
-std::optional<std::uint64_t> count_in(const json& count) {
-  if (count.is_null()) return std::nullopt;
-  return count.get<std::uint64_t>();
 }
 
 // What becomes of an error depends on its code.
@@ -60,7 +38,7 @@ class ExposingSide {
 
   json answer(const json& told) {
     if (told.contains("expose")) return expose(told.at("expose"));
-    return {{"cost", json_of(Cost::of_this_process())}, {"datagrams", json_of(way_->datagrams())}};
+    return {{"cost", json_of(Cost::of_this_process())}, {"traffic", json_of(way_->traffic())}};
   }
 
  private:
@@ -89,20 +67,20 @@ class PullingSide {
   json answer(const json& told) {
     if (told.contains("ready")) return told;
     json transfers = json::array();
-    std::optional<std::uint64_t> asked_again;
+    Traffic traffic;
     const Cost before = Cost::of_this_process();
     const auto began = Clock::now();
     for (int i = 0; i < told.at("times").get<int>(); ++i) {
       const auto transfer = pull(told.at("pull"), told.at("size"), told.at("digest"));
       if (!transfer) return json_of(transfer.error());
       transfers.push_back({transfer->first_byte_s, transfer->last_byte_s});
-      if (const auto again = way_->asked_again()) asked_again = asked_again.value_or(0) + *again;
+      traffic += way_->traffic();
     }
     return {{"transfers", transfers},
             {"from_s", seconds_between({}, began)},
             {"to_s", seconds_between({}, Clock::now())},
             {"cost", json_of(Cost::of_this_process().since(before))},
-            {"again", json_of(asked_again)}};
+            {"traffic", json_of(traffic)}};
   }
 
  private:
@@ -203,7 +181,7 @@ Result<Offered> parse_offered(const std::string& answer) {
 
 Result<ExposingCost> parse_exposing_cost(const std::string& answer) {
   return parse<ExposingCost>(answer, [](const json& told) {
-    return ExposingCost{.cost = cost_in(told), .datagrams = count_in(told.at("datagrams"))};
+    return ExposingCost{.cost = cost_in(told.at("cost")), .traffic = traffic_in(told.at("traffic"))};
   });
 }
 
@@ -212,8 +190,8 @@ Result<Pulled> parse_pulled(const std::string& answer) {
     Pulled pulled{.transfers = {},
                   .from_s = told.at("from_s"),
                   .to_s = told.at("to_s"),
-                  .cost = cost_in(told),
-                  .asked_again = count_in(told.at("again"))};
+                  .cost = cost_in(told.at("cost")),
+                  .traffic = traffic_in(told.at("traffic"))};
     for (const auto& transfer : told.at("transfers"))
       pulled.transfers.push_back({transfer.at(0), transfer.at(1)});
     return pulled;

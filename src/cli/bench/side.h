@@ -12,7 +12,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -32,8 +31,8 @@ class Exposing {
   // address, where the way has one; with any port. An Errc::no_route says that the host has no such way.
   [[nodiscard]] virtual Result<std::string> offer(std::span<const std::byte> content,
                                                   const std::string& address) = 0;
-  // That were sent so far; nothing of ways that do not know.
-  virtual std::optional<std::uint64_t> datagrams() const { return std::nullopt; }
+  // What it sent so far.
+  virtual Traffic traffic() const { return {}; }
 };
 
 // What becomes of the bytes that come.
@@ -59,12 +58,12 @@ class Pulling {
   // All that is offered at `where`, `size` bytes, once to the consumer. May be called again.
   [[nodiscard]] virtual Result<void> pull(const std::string& where, std::uint64_t size,
                                           Consumer& consumer) = 0;
-  // Of its last pull: how many pieces had to be asked for again; nothing of ways that do not know.
-  virtual std::optional<std::uint64_t> asked_again() const { return std::nullopt; }
+  // Of its last pull: what the exposing side cannot tell.
+  virtual Traffic traffic() const { return {}; }
 };
 
 // {"expose": {"content": PATH, "size": BYTES, "address": IPV4}} -> {"where": ..., "took_s": ...}
-// {"cost": true}                                                -> {"cost": ..., "datagrams": ...}: so far
+// {"cost": true}                                                -> {"cost": ..., "traffic": ...}: so far
 // An answer with "error" tells what went wrong, with "corrupted" that the bytes are not those that were
 // exposed, and with "unsupported" that the host has no such way.
 using OpenExposing = std::function<Result<std::unique_ptr<Exposing>>()>;
@@ -72,8 +71,8 @@ Party::Answer exposing_side(OpenExposing open);
 
 // {"ready": true} -> {"ready": true}
 // {"pull": WHERE, "size": BYTES, "digest": ..., "times": N}
-//     -> {"transfers": [[first byte, last byte], ...], "from_s": ..., "to_s": ..., "cost": ..., "again":
-//     ...}:
+//     -> {"transfers": [[first byte, last byte], ...], "from_s": ..., "to_s": ..., "cost": ...,
+//         "traffic": ...}:
 //        seconds from each call on, and when it all was by this host's steady clock
 // The first one is cold: it includes open().
 using OpenPulling = std::function<Result<std::unique_ptr<Pulling>>()>;
@@ -95,14 +94,14 @@ struct Offered {
 };
 struct ExposingCost {
   Cost cost;
-  std::optional<std::uint64_t> datagrams;
+  Traffic traffic;
 };
 struct Pulled {
   std::vector<Transfer> transfers;
   double from_s = 0;  // by the steady clock, which all processes share
   double to_s = 0;
   Cost cost;
-  std::optional<std::uint64_t> asked_again;
+  Traffic traffic;
 };
 struct Ready {};
 std::string ask_whether_ready();

@@ -29,7 +29,7 @@ class CampaignTest : public testing::Test {
   }
   static inline const std::string offers = R"(echo '{"where": "here", "took_s": 0}')";
   static inline const std::string costs =
-      R"(echo '{"cost": {"cpu_s": 0, "page_faults": 0, "switches": 0, "peak_bytes": 0}, "datagrams": 0}')";
+      R"(echo '{"cost": {"cpu_s": 0, "page_faults": 0, "switches": 0, "peak_bytes": 0}, "traffic": {"datagrams": 0, "again": 0}}')";
 
   const rgtp::test::TemporaryDirectory directory_;
   Signals signals_;

@@ -56,7 +56,7 @@ TEST_F(LibrarySides, PullTheSameBytesByEitherRoute) {
   }
   const auto exposing = parse_exposing_cost(exposer_(ask_for_cost()));
   ASSERT_TRUE(exposing);
-  EXPECT_GT(exposing->datagrams.value_or(0), 3 * size / 65'536) << "of three pulls by packets";
+  EXPECT_GT(exposing->traffic.datagrams.value_or(0), 3 * size / 65'536) << "of three pulls by packets";
 }
 
 TEST_F(LibrarySides, PullIntoFilesThatAreGoneAfterwards) {

@@ -13,7 +13,6 @@ namespace rgtp::cli::bench {
 namespace {
 
 constexpr double bytes_per_mb = 1e6;
-constexpr std::array states{State::warm, State::cold};
 
 std::string section_of(const std::string& title, const std::string& explanation,
                        const std::string& comparisons) {
@@ -113,7 +112,7 @@ Table table_of_times(const Entries& entries, const std::string& caption) {
     for (auto one = percentiles.rbegin(); one != percentiles.rend(); ++one)
       if (is_told(*one, entries)) table.columns.push_back({fmt::format("{} {}", which, one->name)});
   add_terms(table.columns);
-  for (const State state : states) {
+  for (const State state : shown_states) {
     Table::Group group{.title = state_text(state)};
     for (const Entry* entry : entries) {
       if (entry->of().state != state) continue;
@@ -138,7 +137,7 @@ std::string latency_comparison(const Findings& findings, const Path& path) {
   const std::string what = fmt::format("{}, {} {}", size_text(static_cast<double>(any.size)),
                                        pullers_text(any.pullers), path_text(path));
   std::string charts = legend_of_percentiles(entries) + "<div class=\"panels\">\n";
-  for (const State state : states) {
+  for (const State state : shown_states) {
     RangeChart chart{.label = fmt::format("Latency, {}, {}", what, to_string(state)),
                      .title = "time from the call on",
                      .scale = scale_of_times(entries),
@@ -187,7 +186,7 @@ Table table_of_cpu(const Entries& entries, const std::string& caption) {
                           {"exposer, peak memory"},
                           {"pullers, peak memory"}}};
   add_terms(table.columns);
-  for (const State state : states) {
+  for (const State state : shown_states) {
     Table::Group group{.title = state_text(state)};
     for (const Entry* entry : entries) {
       if (entry->of().state != state) continue;
@@ -223,7 +222,7 @@ std::string cpu_comparison(const Findings& findings, const Path& path) {
       "<li><svg class=\"swatch\" viewBox=\"0 0 26 16\" width=\"26\" height=\"16\" aria-hidden=\"true\">"
       "<rect class=\"part1\" x=\"1\" y=\"2\" width=\"24\" height=\"12\"/></svg> pullers</li>\n</ul>\n"
       "<div class=\"panels\">\n");
-  for (const State state : states) {
+  for (const State state : shown_states) {
     const Entries shown = where(entries, [&](const Case& one) { return one.state == state; });
     if (shown.empty()) continue;
     const std::string label = fmt::format("CPU cost, {}, {}", what, to_string(state));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <functional>
 #include <optional>
 #include <string>
@@ -11,6 +12,9 @@
 #include "cli/bench/report.h"
 
 namespace rgtp::cli::bench {
+
+// In the order in which a page shows them.
+inline constexpr std::array shown_states{State::warm, State::cold};
 
 struct Entry {
   const Measured* measured = nullptr;

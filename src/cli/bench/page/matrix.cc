@@ -1,6 +1,5 @@
 #include "cli/bench/page/matrix.h"
 
-#include <array>
 #include <iterator>
 
 #include <fmt/format.h>
@@ -10,8 +9,6 @@
 namespace rgtp::cli::bench {
 
 namespace {
-
-constexpr std::array states{State::warm, State::cold};
 
 class Comparison {
  public:
@@ -29,7 +26,7 @@ class Comparison {
     std::string charts;
     if (values_.size() > 1) charts += legend_of(findings_, contenders_of(entries_));
     charts += "<div class=\"panels\">\n";
-    for (const State state : states) {
+    for (const State state : shown_states) {
       const Entries shown = where(entries_, [&](const Case& one) { return one.state == state; });
       if (shown.empty()) continue;
       const std::string label = fmt::format("{}, {}", matrix_.what, to_string(state));
@@ -95,7 +92,7 @@ class Comparison {
                 .columns = {{"by", Table::Kind::name}}};
     for (const double value : values_) table.columns.push_back({matrix_.across_text(value)});
     add_terms(table.columns);
-    for (const State state : states) {
+    for (const State state : shown_states) {
       Table::Group group{.title = state_text(state)};
       for (const Contender* by : contenders_of(entries_)) {
         const Entries cells =

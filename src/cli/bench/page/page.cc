@@ -101,7 +101,7 @@ Table::Row row_of(const Entry& entry) {
   row.push_back(size_text(figures.exposer_peak_bytes));
   row.push_back(size_text(figures.pullers_peak_bytes));
   for (const auto& figure : {std::optional(figures.faults_per_mib), std::optional(figures.switches_per_mib),
-                             figures.datagrams_per_mib, figures.asked_again_per_mib})
+                             figures.datagrams_per_mib, figures.again_per_mib})
     row.push_back(figure ? figure_text(*figure) : std::string(no_figure));
   row.push_back(time_text(entry.measured->offered_s));
   row.push_back(fmt::to_string(entry.measured->rounds.size()));
@@ -133,7 +133,7 @@ std::string all_cases(const Findings& findings) {
                   {"faults per MiB"},
                   {"switches per MiB"},
                   {"datagrams per MiB"},
-                  {"asked again per MiB"},
+                  {"sent or asked for again, per MiB"},
                   {"time to offer"},
                   {"rounds"}}};
   add_terms(table.columns);

@@ -52,8 +52,7 @@ Measured measured(const Case& of, double bytes_per_s = 1.5e9) {
               .bytes = of.size * of.pullers,
               .exposer = {.cpu_s = took_s / 3, .page_faults = 3, .switches = 2, .peak_bytes = of.size},
               .pullers = {.cpu_s = took_s / 2, .page_faults = 3, .switches = 2, .peak_bytes = of.size},
-              .datagrams = 7,
-              .asked_again = 1};
+              .traffic = {.datagrams = 7, .again = 1}};
   Measured one{.of = of, .offered_s = took_s, .rounds = {round, round}};
   one.rounds.back().bytes_per_s *= 1.1;
   return one;
