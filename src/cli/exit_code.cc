@@ -43,7 +43,11 @@ ExitCode exit_code_for(Errc code) {
 }
 
 ExitCode exit_code_for(int signal) {
-  return signal == SIGTERM ? ExitCode::terminated : ExitCode::interrupted;
+  switch (signal) {
+    case SIGHUP: return ExitCode::hung_up;
+    case SIGTERM: return ExitCode::terminated;
+    default: return ExitCode::interrupted;
+  }
 }
 
 ExitCode report(const Error& error) {

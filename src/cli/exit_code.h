@@ -20,12 +20,13 @@ enum class ExitCode : int {
   bad_data = 11,        // verification failed, or another version
   address_in_use = 12,  // the port is taken
   wrong_key = 13,       // the locator's key, or its lack of one, is not the surface's
+  hung_up = 129,        // SIGHUP
   interrupted = 130,    // SIGINT
   terminated = 143,     // SIGTERM
 };
 
 ExitCode exit_code_for(Errc code);
-// Of SIGINT or SIGTERM, where it ended what was to be done.
+// Of SIGHUP, SIGINT or SIGTERM, where it ended what was to be done.
 ExitCode exit_code_for(int signal);
 
 // Prints "rgtp: MESSAGE" to stderr and returns the code for it.

@@ -227,7 +227,7 @@ void add_expose_command(CLI::App& app, Run& chosen) {
   command->add_flag("--verbose", arguments->verbose, "say more on stderr")->group(named_in_the_footer);
   command->footer(
       "Also: --advertise-ids, --local-key, --mtu BYTES, --no-offload, --verbose.\n"
-      "Ends by SIGINT or SIGTERM. Example: rgtp expose model.bin --bind 0.0.0.0:9000");
+      "Ends by a signal. Example: rgtp expose model.bin --bind 0.0.0.0:9000");
   command->callback([&chosen, arguments, command] {
     const bool reads_stdin = std::ranges::count(arguments->files, "-") > 0;
     for (const char* const option : {"--size", "--capacity"})

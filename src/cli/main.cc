@@ -62,7 +62,7 @@ ExitCode run(int argc, char** argv) {
       "Exit codes: 0 done, 2 usage or malformed locator, 3 no such surface, 4 exposer\n"
       "not reached, 5 denied, 6 disk or memory full, 7 file or directory missing,\n"
       "8 output exists, 9 exposer ended, 10 timed out, 11 bad data or version, 12 port\n"
-      "taken, 13 wrong key, 130 and 143 by signal, 1 anything else.");
+      "taken, 13 wrong key, 129, 130 and 143 by signal, 1 anything else.");
   Run chosen;
   add_expose_command(app, chosen);
   add_pull_command(app, chosen);

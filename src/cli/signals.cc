@@ -24,8 +24,7 @@ int bell_descriptor(const std::shared_ptr<void>& bell) { return *static_cast<con
 Signals::Signals() {
   sigset_t set;
   sigemptyset(&set);
-  sigaddset(&set, SIGINT);
-  sigaddset(&set, SIGTERM);
+  for (const int signal : {SIGHUP, SIGINT, SIGTERM}) sigaddset(&set, signal);  // what is ignored stays so
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   descriptor_ = signalfd(-1, &set, SFD_CLOEXEC);
   if (descriptor_ < 0) std::abort();  // only without descriptors or memory, at the very start

@@ -1,4 +1,4 @@
-// SIGINT and SIGTERM as something to wait for beside a Pending or a descriptor.
+// SIGHUP, SIGINT and SIGTERM as something to wait for beside a Pending or a descriptor.
 #pragma once
 
 #include <chrono>

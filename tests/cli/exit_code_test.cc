@@ -1,5 +1,6 @@
 #include "cli/exit_code.h"
 
+#include <csignal>
 #include <map>
 
 #include <gtest/gtest.h>
@@ -51,6 +52,11 @@ TEST(ExitCode, IsPromisedForEveryError) {
   for (int i = 1; i <= errors; ++i)
     EXPECT_TRUE(promised.contains(static_cast<Errc>(i))) << to_string(static_cast<Errc>(i));
   EXPECT_EQ(promised.size(), static_cast<std::size_t>(errors));
+}
+
+TEST(ExitCode, OfASignalIsWhatAShellWouldTell) {
+  for (const int signal : {SIGHUP, SIGINT, SIGTERM})
+    EXPECT_EQ(static_cast<int>(cli::exit_code_for(signal)), 128 + signal);
 }
 
 }  // namespace

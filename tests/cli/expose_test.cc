@@ -59,9 +59,9 @@ TEST_F(Expose, PrintsEachLocatorAtOnce) {
   EXPECT_TRUE(same("small", "out"));
 }
 
-TEST_F(Expose, EndsWellBySigintAndSigterm) {
+TEST_F(Expose, EndsWellByEachSignalThatEndsIt) {
   write_file("in", 1000);
-  for (const int number : {SIGINT, SIGTERM}) {
+  for (const int number : {SIGHUP, SIGINT, SIGTERM}) {
     const auto exposed = expose({"in"});
     exposed.process->send_signal(number);
     EXPECT_EQ(exposed.process->wait(), exit_code::ok);
@@ -80,7 +80,7 @@ TEST_F(Expose, EndsWellBeforeEverythingIsTagged) {
 
 TEST_F(Expose, EndsThePullsUnderWay) {
   write_zeros("in", big);
-  for (const int number : {SIGINT, SIGTERM}) {
+  for (const int number : {SIGHUP, SIGINT, SIGTERM}) {
     const auto exposed = expose({"in"});
     const auto pull = start_slow_pull(exposed.locator, "out");
     exposed.process->send_signal(number);
