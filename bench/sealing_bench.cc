@@ -3,11 +3,12 @@
 //     sealing_bench [--mib N] [--chunk-kib N] [--rounds N] [--suite aes|chacha]
 //
 // The cipher over chunks of 64 KiB in cache, one thread, as `openssl speed -evp aes-256-gcm -bytes 65536` has
-// it. A surface of N MiB exposed, and pulled by memory, whole and by a window; sealed and not. The first
-// figure is bytes a second, the second bytes a second of processor time: what one processor does, however
-// many had a part in it. Memory that nobody can change any more (Access::decide) is decrypted where it
-// stands, other memory is copied first. The exposer and the puller are one process, and only one of them is
-// at work.
+// it; then over as much memory as the surface has, into a window, straight and copied first: what is left to
+// a pull that does no more than it must. A surface of N MiB exposed, and pulled by memory, whole and by a
+// window; sealed and not. The first figure is bytes a second, the second bytes a second of processor time:
+// what one processor does, however many had a part in it. Memory that nobody can change any more
+// (Access::decide) is decrypted where it stands, other memory is copied first. The exposer and the puller are
+// one process, and only one of them is at work.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -62,21 +63,31 @@ Took measure(const std::function<void()>& work) {
           page_faults() - faults};
 }
 
-// The cipher alone, by OpenSSL's own calls.
-void encrypt_chunks(const EVP_CIPHER* cipher, std::size_t bytes) {
-  std::vector<unsigned char> chunk(64 * 1024);
+constexpr std::size_t cipher_chunk_bytes = 64 * 1024;
+constexpr std::size_t window_bytes = 8 << 20;
+
+struct Chunk {
+  const std::byte* from;
+  std::byte* to;
+};
+
+// The cipher alone, by OpenSSL's own calls, over the chunk at each offset.
+void encrypt_chunks(const EVP_CIPHER* cipher, std::size_t bytes,
+                    const std::function<Chunk(std::size_t)>& chunk_at) {
   const unsigned char key[32] = {};
   unsigned char nonce[12] = {};
   unsigned char tag[16];
   int written = 0;
   EVP_CIPHER_CTX* const context = EVP_CIPHER_CTX_new();
   if (EVP_EncryptInit_ex2(context, cipher, key, nullptr, nullptr) != 1) give_up("the cipher");
-  for (std::size_t at = 0; at < bytes; at += chunk.size()) {
+  for (std::size_t at = 0; at < bytes; at += cipher_chunk_bytes) {
     ++nonce[0];
+    const Chunk chunk = chunk_at(at);
+    auto* const to = reinterpret_cast<unsigned char*>(chunk.to);
     if (EVP_EncryptInit_ex2(context, nullptr, nullptr, nonce, nullptr) != 1 ||
-        EVP_EncryptUpdate(context, chunk.data(), &written, chunk.data(), static_cast<int>(chunk.size())) !=
-            1 ||
-        EVP_EncryptFinal_ex(context, chunk.data(), &written) != 1 ||
+        EVP_EncryptUpdate(context, to, &written, reinterpret_cast<const unsigned char*>(chunk.from),
+                          static_cast<int>(cipher_chunk_bytes)) != 1 ||
+        EVP_EncryptFinal_ex(context, to, &written) != 1 ||
         EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, sizeof tag, tag) != 1)
       give_up("the cipher");
   }
@@ -95,11 +106,7 @@ class Bench {
     const auto unchangeable =
         expose(fresh_, true, rgtp::Access::decide([](const rgtp::Asker&) { return true; }));
     for (int round = 0; round < options_.rounds; ++round) {
-      add("the cipher alone", measure([&] {
-            encrypt_chunks(
-                suite_ == rgtp::CipherSuite::aes_256_gcm ? EVP_aes_256_gcm() : EVP_chacha20_poly1305(),
-                bytes_->size());
-          }));
+      measure_cipher();
       for (const bool sealed : {false, true}) {
         const std::string what = sealed ? ", sealed" : "";
         add("exposed in fresh memory" + what, measure([&] { (void)expose(fresh_, sealed); }));
@@ -111,6 +118,7 @@ class Bench {
         add("pulled by a window" + what, measure([&] { stream(surface->locator()); }));
       }
       add("into fresh memory, unchangeable", measure([&] { pull(unchangeable.locator()); }));
+      add("by a window, unchangeable", measure([&] { stream(unchangeable.locator()); }));
       wait_for_pool();
     }
   }
@@ -141,6 +149,26 @@ class Bench {
         .get()
         .value();
   }
+  void measure_cipher() {
+    const auto encrypt = [this](const std::function<Chunk(std::size_t)>& chunk_at) {
+      encrypt_chunks(suite_ == rgtp::CipherSuite::aes_256_gcm ? EVP_aes_256_gcm() : EVP_chacha20_poly1305(),
+                     bytes_->size(), chunk_at);
+    };
+    const auto place = [this](std::size_t at) { return window_.data() + at % window_.size(); };
+    add("the cipher alone", measure([&] {
+          encrypt([this](std::size_t) { return Chunk{window_.data(), window_.data()}; });
+        }));
+    add("the cipher out of memory", measure([&] {
+          encrypt([&](std::size_t at) { return Chunk{bytes_->data() + at, place(at)}; });
+        }));
+    add("the cipher, copied out of memory", measure([&] {
+          encrypt([&](std::size_t at) {
+            std::copy_n(bytes_->data() + at, cipher_chunk_bytes, place(at));
+            return Chunk{place(at), place(at)};
+          });
+        }));
+  }
+
   // A surface is withdrawn on its exposer's loop.
   static void wait_for_pool() { std::this_thread::sleep_for(std::chrono::milliseconds(50)); }
 
@@ -150,7 +178,7 @@ class Bench {
     if (view.bytes().back() != std::byte{42}) give_up("pull");
   }
   void stream(const rgtp::Locator& locator) {
-    rgtp::Pull pull = puller_.pull(locator, {.order = rgtp::Order::content, .window_bytes = 8 << 20});
+    rgtp::Pull pull = puller_.pull(locator, {.order = rgtp::Order::content, .window_bytes = window_bytes});
     while (auto chunk = pull.next().get().value())
       if (chunk->bytes().back() != std::byte{42}) give_up("pull");
   }
@@ -172,6 +200,7 @@ class Bench {
   const Options options_;
   const std::shared_ptr<std::vector<std::byte>> bytes_;
   const rgtp::CipherSuite suite_;
+  std::vector<std::byte> window_ = std::vector<std::byte>(window_bytes);
   rgtp::Exposer fresh_ = open(0);
   rgtp::Exposer recycling_ = open(2);
   rgtp::Puller puller_ =
