@@ -3,15 +3,16 @@
 //     sealing_bench [--mib N] [--chunk-kib N] [--rounds N] [--suite aes|chacha]
 //
 // The cipher over chunks of 64 KiB in cache, one thread, as `openssl speed -evp aes-256-gcm -bytes 65536` has
-// it; then over as much memory as the surface has, into a window, straight and copied first: what is left to
-// a pull that does no more than it must. A surface of N MiB exposed, and pulled by memory, whole and by a
-// window; sealed and not. The first figure is bytes a second, the second bytes a second of processor time:
-// what one processor does, however many had a part in it. Memory that nobody can change any more
+// it; decrypting as much shared memory as the surface has, into a window, straight and copied first: what is
+// left to a pull that does no more than it must. A surface of N MiB exposed, and pulled by memory, whole and
+// by a window; sealed and not. The first figure is bytes a second, the second bytes a second of processor
+// time: what one processor does, however many had a part in it. Memory that nobody can change any more
 // (Access::decide) is decrypted where it stands, other memory is copied first. The exposer and the puller are
 // one process, and only one of them is at work.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -24,6 +25,8 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <openssl/evp.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <rgtp/rgtp.h>
 
@@ -66,33 +69,65 @@ Took measure(const std::function<void()>& work) {
 constexpr std::size_t cipher_chunk_bytes = 64 * 1024;
 constexpr std::size_t window_bytes = 8 << 20;
 
+enum class Direction { encrypt, decrypt };
+
 struct Chunk {
   const std::byte* from;
   std::byte* to;
 };
 
-// The cipher alone, by OpenSSL's own calls, over the chunk at each offset.
-void encrypt_chunks(const EVP_CIPHER* cipher, std::size_t bytes,
-                    const std::function<Chunk(std::size_t)>& chunk_at) {
+// The cipher alone, by OpenSSL's own calls, over the chunk at each offset. What is decrypted was never
+// encrypted: its tags are computed and compared all the same, and are others.
+void run_cipher(const EVP_CIPHER* cipher, Direction direction, std::size_t bytes,
+                const std::function<Chunk(std::size_t)>& chunk_at) {
   const unsigned char key[32] = {};
   unsigned char nonce[12] = {};
-  unsigned char tag[16];
+  unsigned char tag[16] = {};
   int written = 0;
+  const int encrypts = direction == Direction::encrypt ? 1 : 0;
   EVP_CIPHER_CTX* const context = EVP_CIPHER_CTX_new();
-  if (EVP_EncryptInit_ex2(context, cipher, key, nullptr, nullptr) != 1) give_up("the cipher");
+  if (EVP_CipherInit_ex2(context, cipher, key, nullptr, encrypts, nullptr) != 1) give_up("the cipher");
   for (std::size_t at = 0; at < bytes; at += cipher_chunk_bytes) {
     ++nonce[0];
     const Chunk chunk = chunk_at(at);
     auto* const to = reinterpret_cast<unsigned char*>(chunk.to);
-    if (EVP_EncryptInit_ex2(context, nullptr, nullptr, nonce, nullptr) != 1 ||
-        EVP_EncryptUpdate(context, to, &written, reinterpret_cast<const unsigned char*>(chunk.from),
-                          static_cast<int>(cipher_chunk_bytes)) != 1 ||
-        EVP_EncryptFinal_ex(context, to, &written) != 1 ||
-        EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, sizeof tag, tag) != 1)
+    if (EVP_CipherInit_ex2(context, nullptr, nullptr, nonce, encrypts, nullptr) != 1 ||
+        EVP_CipherUpdate(context, to, &written, reinterpret_cast<const unsigned char*>(chunk.from),
+                         static_cast<int>(cipher_chunk_bytes)) != 1)
       give_up("the cipher");
+    if (direction == Direction::decrypt) {
+      EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, sizeof tag, tag);
+      (void)EVP_CipherFinal_ex(context, to, &written);
+    } else if (EVP_CipherFinal_ex(context, to, &written) != 1 ||
+               EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, sizeof tag, tag) != 1) {
+      give_up("the cipher");
+    }
   }
   EVP_CIPHER_CTX_free(context);
 }
+
+// As a segment is: filled by one mapping, read by another one, here for the first time.
+class SharedMemory {
+ public:
+  explicit SharedMemory(std::size_t bytes) : bytes_(bytes) {
+    const int object = ::memfd_create("sealing_bench", MFD_CLOEXEC);
+    if (object < 0 || ::ftruncate(object, static_cast<off_t>(bytes)) != 0) give_up("memory");
+    void* const filled = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, object, 0);
+    place_ = ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED, object, 0);
+    if (filled == MAP_FAILED || place_ == MAP_FAILED) give_up("memory");
+    std::memset(filled, 42, bytes);
+    ::munmap(filled, bytes);
+    ::close(object);
+  }
+  ~SharedMemory() { ::munmap(place_, bytes_); }
+  SharedMemory(const SharedMemory&) = delete;
+  SharedMemory& operator=(const SharedMemory&) = delete;
+  const std::byte* data() const { return static_cast<const std::byte*>(place_); }
+
+ private:
+  const std::size_t bytes_;
+  void* place_;
+};
 
 class Bench {
  public:
@@ -150,20 +185,21 @@ class Bench {
         .value();
   }
   void measure_cipher() {
-    const auto encrypt = [this](const std::function<Chunk(std::size_t)>& chunk_at) {
-      encrypt_chunks(suite_ == rgtp::CipherSuite::aes_256_gcm ? EVP_aes_256_gcm() : EVP_chacha20_poly1305(),
-                     bytes_->size(), chunk_at);
+    const auto run = [this](Direction direction, const std::function<Chunk(std::size_t)>& chunk_at) {
+      run_cipher(suite_ == rgtp::CipherSuite::aes_256_gcm ? EVP_aes_256_gcm() : EVP_chacha20_poly1305(),
+                 direction, bytes_->size(), chunk_at);
     };
     const auto place = [this](std::size_t at) { return window_.data() + at % window_.size(); };
     add("the cipher alone", measure([&] {
-          encrypt([this](std::size_t) { return Chunk{window_.data(), window_.data()}; });
+          run(Direction::encrypt, [this](std::size_t) { return Chunk{window_.data(), window_.data()}; });
         }));
-    add("the cipher out of memory", measure([&] {
-          encrypt([&](std::size_t at) { return Chunk{bytes_->data() + at, place(at)}; });
+    const SharedMemory memory(bytes_->size());
+    add("decrypting out of memory", measure([&] {
+          run(Direction::decrypt, [&](std::size_t at) { return Chunk{memory.data() + at, place(at)}; });
         }));
-    add("the cipher, copied out of memory", measure([&] {
-          encrypt([&](std::size_t at) {
-            std::copy_n(bytes_->data() + at, cipher_chunk_bytes, place(at));
+    add("decrypting, copied out of memory", measure([&] {
+          run(Direction::decrypt, [&](std::size_t at) {
+            std::copy_n(memory.data() + at, cipher_chunk_bytes, place(at));
             return Chunk{place(at), place(at)};
           });
         }));

@@ -14,11 +14,9 @@ namespace rgtp::bench {
 
 using cli::bench::Consumer;
 using cli::bench::Exposing;
+using cli::bench::piece_bytes;
 using cli::bench::Pulling;
 using cli::bench::Traffic;
-
-// How much is read and hashed at a time: it stays in a processor's own cache.
-constexpr std::size_t piece_bytes = 256 * 1024;
 
 // A peer's main(). Its sides are made by `open_exposing(argument)` and `open_pulling(argument)`, which may
 // throw.

@@ -1,8 +1,9 @@
 // The connections that an exposing side serves, each by a thread, and what was sent by all of them so far.
 #pragma once
 
+#include <map>
 #include <mutex>
-#include <set>
+#include <utility>
 
 #include "peers/peer.h"
 
@@ -10,7 +11,7 @@ namespace rgtp::bench {
 
 class Served {
  public:
-  // What a connection that is open has sent.
+  // What a connection that is open has sent; nothing where it is known no longer.
   using Tell = Traffic (*)(int connection);
   explicit Served(Tell tell) : tell_(tell) {}
 
@@ -19,12 +20,13 @@ class Served {
    public:
     Serving(Served& all, int connection) : all_(all), connection_(connection) {
       const std::lock_guard lock(all_.mutex_);
-      all_.open_.insert(connection_);
+      all_.open_.emplace(connection_, Traffic{});
     }
     ~Serving() {
       const std::lock_guard lock(all_.mutex_);
-      all_.by_ended_ += all_.tell_(connection_);
-      all_.open_.erase(connection_);
+      const auto self = all_.open_.find(connection_);
+      all_.by_ended_ += all_.newest(*self);
+      all_.open_.erase(self);
     }
     Serving(const Serving&) = delete;
     Serving& operator=(const Serving&) = delete;
@@ -34,17 +36,25 @@ class Served {
     const int connection_;
   };
 
-  Traffic traffic() const {
+  // Never less than before.
+  Traffic traffic() {
     const std::lock_guard lock(mutex_);
     Traffic sum = by_ended_;
-    for (const int connection : open_) sum += tell_(connection);
+    for (auto& connection : open_) sum += newest(connection);
     return sum;
   }
 
  private:
+  // What was known last of one that its library knows no more of, since its puller has closed it.
+  const Traffic& newest(std::pair<const int, Traffic>& connection) const {
+    const Traffic told = tell_(connection.first);
+    if (told.datagrams || told.again) connection.second = told;
+    return connection.second;
+  }
+
   const Tell tell_;
-  mutable std::mutex mutex_;
-  std::set<int> open_;
+  std::mutex mutex_;
+  std::map<int, Traffic> open_;
   Traffic by_ended_;
 };
 

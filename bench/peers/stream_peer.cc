@@ -87,7 +87,7 @@ class StreamExposing : public Exposing {
     content_ = content;
     return is_tcp(kind_) ? listen_by_tcp(address) : listen_by_name();
   }
-  Traffic traffic() const override { return served_.traffic(); }
+  Traffic traffic() override { return served_.traffic(); }
 
  private:
   Result<std::string> listen_by_tcp(const std::string& address) {

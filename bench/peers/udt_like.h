@@ -52,7 +52,7 @@ class UdtLikeExposing : public Exposing {
     }).detach();
     return address + ":" + std::to_string(Library::port_of(listening));
   }
-  Traffic traffic() const override { return served_.traffic(); }
+  Traffic traffic() override { return served_.traffic(); }
 
  private:
   void serve(int connection, std::span<const std::byte> content) {

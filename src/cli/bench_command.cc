@@ -37,6 +37,7 @@ struct BenchArguments {
   std::string command;  // as it was called
 };
 
+constexpr std::size_t help_columns = 80;
 constexpr std::uint64_t kib = 1024;
 constexpr std::uint64_t mib = 1024 * kib;
 const Path loopback;
@@ -131,12 +132,26 @@ void show_progress(double share) {
   if (::isatty(STDERR_FILENO) != 0) say(fmt::format("\rmeasuring: {:3.0f} %", share * 100));
 }
 
-Result<void> write(const std::string& file, const std::string& text) {
-  std::ofstream out(file, std::ios::trunc);
+Result<void> write(const std::string& file, const std::string& text, std::ios::openmode mode) {
+  std::ofstream out(file, mode);
   out << text;
   out.close();
   if (out) return {};
   return fail(Errc::io_error, file + ": not written: is there such a directory, and room?");
+}
+
+// The report as whoever asked wants it; what cannot be written keeps nothing else from it. The first error.
+ExitCode tell(const bench::Report& made, const BenchArguments& arguments, Signals& signals) {
+  ExitCode code = ExitCode::ok;
+  const auto keep = [&](const std::string& file, const auto& text_of) {
+    if (file.empty()) return;
+    auto written = write(file, text_of(made), std::ios::trunc);
+    if (!written && code == ExitCode::ok) code = report(written.error());
+  };
+  keep(arguments.html, bench::page_of);
+  keep(arguments.svg, bench::picture_of);
+  const ExitCode printed = print(arguments.json ? bench::json_of(made) : bench::table_of(made), signals);
+  return code == ExitCode::ok ? printed : code;
 }
 
 ExitCode run(const BenchArguments& arguments, Signals& signals) {
@@ -145,6 +160,10 @@ ExitCode run(const BenchArguments& arguments, Signals& signals) {
     say(settings.error().message() + "\n");
     return ExitCode::usage;
   }
+  // Not after all the time that it takes.
+  for (const std::string& file : {arguments.html, arguments.svg})
+    if (!file.empty())
+      if (auto writable = write(file, "", std::ios::app); !writable) return report(writable.error());
   bench::Campaign campaign(std::move(*settings), signals, show_progress);
   const auto done = campaign.run();
   if (::isatty(STDERR_FILENO) != 0) say("\r\x1b[K");
@@ -156,13 +175,7 @@ ExitCode run(const BenchArguments& arguments, Signals& signals) {
                            .measured = campaign.measured(),
                            .skipped = campaign.skipped(),
                            .is_whole = done.has_value()};
-  const ExitCode printed = print(arguments.json ? bench::json_of(made) : bench::table_of(made), signals);
-  if (printed != ExitCode::ok) return printed;
-  if (!arguments.html.empty())
-    if (auto written = write(arguments.html, bench::page_of(made)); !written) return report(written.error());
-  if (!arguments.svg.empty())
-    if (auto written = write(arguments.svg, bench::picture_of(made)); !written)
-      return report(written.error());
+  if (const ExitCode told = tell(made, arguments, signals); told != ExitCode::ok) return told;
   if (done) return ExitCode::ok;
   return done.error().code == Errc::cancelled ? exit_code_for(signals.arrived()) : report(done.error());
 }
@@ -184,7 +197,7 @@ void add_bench_command(CLI::App& app, Run& chosen) {
       ->option_text("NUMBERS");
   command->add_option("--link", arguments->links, "veth or rate=100M,delay=10ms,loss=1%; as root")
       ->option_text("LINK");
-  command->add_option("--by", arguments->contenders, "such as shm,udp,tcp-cubic; or all there are")
+  command->add_option("--by", arguments->contenders, "such as shm,udp,tcp-cubic; all but files")
       ->delimiter(',')
       ->option_text("NAMES");
   command->add_option("--rounds", arguments->rounds, "how often, all by turns")
@@ -196,7 +209,15 @@ void add_bench_command(CLI::App& app, Run& chosen) {
   command->add_option("--svg", arguments->svg, "write its first chart there")->option_text("FILE");
   command->add_option("--peers", arguments->peers, "where the programs are that it compares with")
       ->option_text("DIRECTORY");
-  command->footer("Example: rgtp bench --html bench.html");
+  std::string names = "Names:";
+  std::size_t line = names.size();
+  for (const bench::Contender& one : bench::contenders()) {
+    const bool is_full = line + 1 + one.name.size() > help_columns;
+    names += is_full ? "\n  " : " ";
+    line = (is_full ? 2 : line + 1) + one.name.size();
+    names += one.name;
+  }
+  command->footer(names + "\nExample: rgtp bench --html bench.html");
   command->callback(
       [arguments, &chosen] { chosen = [arguments](Signals& signals) { return run(*arguments, signals); }; });
 }

@@ -24,7 +24,11 @@ int bell_descriptor(const std::shared_ptr<void>& bell) { return *static_cast<con
 Signals::Signals() {
   sigset_t set;
   sigemptyset(&set);
-  for (const int signal : {SIGHUP, SIGINT, SIGTERM}) sigaddset(&set, signal);  // what is ignored stays so
+  for (const int signal : {SIGINT, SIGTERM}) sigaddset(&set, signal);
+  // nohup(1) has it ignored, and a signal that is blocked is not.
+  struct sigaction hanging_up = {};
+  if (sigaction(SIGHUP, nullptr, &hanging_up) == 0 && hanging_up.sa_handler != SIG_IGN)
+    sigaddset(&set, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   descriptor_ = signalfd(-1, &set, SFD_CLOEXEC);
   if (descriptor_ < 0) std::abort();  // only without descriptors or memory, at the very start

@@ -1,4 +1,5 @@
-// SIGHUP, SIGINT and SIGTERM as something to wait for beside a Pending or a descriptor.
+// SIGINT, SIGTERM and, where it is not ignored, SIGHUP as something to wait for beside a Pending or a
+// descriptor.
 #pragma once
 
 #include <chrono>

@@ -115,6 +115,9 @@ TEST_F(Bench, TellsWhatWasSentAndSentAgain) {
         run({"bench", "--by", by, "--link", link, "--size", "512k", "--rounds", "1", "--json"});
     ASSERT_EQ(ended.code, exit_code::ok) << ended.errors;
     const json report = json::parse(ended.output);
+    if (report.at("skipped").dump().find("ip netns add") != std::string::npos)
+      GTEST_SKIP() << "this root may not make a network namespace";
+    EXPECT_EQ(report.at("cases").size() + report.at("skipped").size() * 2, 4U) << "two ways, cold and warm";
     for (const json& one : report.at("cases")) {
       const json& traffic = one.at("rounds").at(0).at("traffic");
       EXPECT_GT(traffic.at("datagrams"), 350) << "512 KiB at MTU 1500: " << one.dump();
@@ -129,9 +132,11 @@ TEST_F(Bench, TellsWhatWasSentAndSentAgain) {
 TEST_F(Bench, LeavesNoNamespaceBehindWhereASignalEndsIt) {
   if (::geteuid() != 0) GTEST_SKIP() << "network namespaces need root";
   for (const int signal : {SIGHUP, SIGINT, SIGTERM}) {
-    const auto bench = start({"bench", "--by", "udp", "--link", "veth", "--size", "4k", "--rounds", "1000"},
-                             {.errors = Stream::terminal});
-    if (!bench->wait_for_error(" 1 %")) GTEST_SKIP() << bench->output();
+    const auto bench = start(
+        {"bench", "--by", "udp", "--link", "veth", "--size", "4k", "--rounds", "1000"},
+        {.errors = Stream::terminal, .prepare = [] { return std::signal(SIGHUP, SIG_DFL) != SIG_ERR; }});
+    if (!bench->wait_for_error(" 1 %") && bench->output().find("ip netns add") != std::string::npos)
+      GTEST_SKIP() << "this root may not make a network namespace";
     const std::string own = "-" + std::to_string(bench->pid()) + "-";
     EXPECT_THAT(names_in("/run/netns"), Contains(HasSubstr(own)));
     bench->send_signal(signal);

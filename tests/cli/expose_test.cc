@@ -59,14 +59,28 @@ TEST_F(Expose, PrintsEachLocatorAtOnce) {
   EXPECT_TRUE(same("small", "out"));
 }
 
-TEST_F(Expose, EndsWellByEachSignalThatEndsIt) {
+TEST_F(Expose, EndsWellBySigintAndSigterm) {
   write_file("in", 1000);
-  for (const int number : {SIGHUP, SIGINT, SIGTERM}) {
+  for (const int number : {SIGINT, SIGTERM}) {
     const auto exposed = expose({"in"});
     exposed.process->send_signal(number);
     EXPECT_EQ(exposed.process->wait(), exit_code::ok);
     EXPECT_EQ(exposed.process->errors(), "");
   }
+}
+
+TEST_F(Expose, EndsWellBySighupButUnderNohup) {
+  write_file("in", 1000);
+  const auto expose_with = [&](void (*on_hangup)(int)) {
+    auto exposer =
+        start({"expose", "in"}, {.prepare = [=] { return std::signal(SIGHUP, on_hangup) != SIG_ERR; }});
+    EXPECT_TRUE(exposer->read_line());
+    exposer->send_signal(SIGHUP);
+    return exposer;
+  };
+  EXPECT_EQ(expose_with(SIG_DFL)->wait(), exit_code::ok);
+  const auto exposer = expose_with(SIG_IGN);
+  EXPECT_EQ(exposer->wait(std::chrono::milliseconds(500)), -SIGKILL) << "it goes on until it is killed";
 }
 
 TEST_F(Expose, EndsWellBeforeEverythingIsTagged) {

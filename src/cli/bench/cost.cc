@@ -14,7 +14,9 @@ Count sum_of(Count one, Count other) {
   return one || other ? Count(one.value_or(0) + other.value_or(0)) : std::nullopt;
 }
 
-Count difference_of(Count more, Count less) { return more ? Count(*more - less.value_or(0)) : std::nullopt; }
+Count difference_of(Count more, Count less) {
+  return more && *more >= less.value_or(0) ? Count(*more - less.value_or(0)) : std::nullopt;
+}
 
 ordered_json or_null(Count count) { return count ? ordered_json(*count) : ordered_json(); }
 

@@ -20,8 +20,6 @@ namespace {
 
 // What a consumer holds of a surface that comes by packets.
 constexpr std::uint64_t window_bytes = 16 * 1024 * 1024;
-// How much of a file is read and hashed at a time: it stays in a processor's own cache.
-constexpr std::size_t piece_bytes = 256 * 1024;
 
 class LibraryExposing : public Exposing {
  public:
@@ -44,7 +42,7 @@ class LibraryExposing : public Exposing {
     surface_.emplace(std::move(*surface));
     return surface_->locator().reveal();
   }
-  Traffic traffic() const override { return {.datagrams = surface_->stats().datagrams_sent, .again = {}}; }
+  Traffic traffic() override { return {.datagrams = surface_->stats().datagrams_sent, .again = {}}; }
 
  private:
   std::optional<Exposer> exposer_;
@@ -61,7 +59,7 @@ class LibraryPulling : public Pulling {
     if (!locator) return fail(std::move(locator).error());
     return into_ == Into::view ? pull_chunks(*locator, consumer) : pull_file(*locator, consumer);
   }
-  Traffic traffic() const override { return {.datagrams = {}, .again = asked_again_}; }
+  Traffic traffic() override { return {.datagrams = {}, .again = asked_again_}; }
 
  private:
   Result<void> pull_chunks(const Locator& locator, Consumer& consumer) {

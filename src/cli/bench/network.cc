@@ -95,9 +95,11 @@ class Network::Link {
         fmt::format("ip -n {} link set {} up", pullers_, device),
     });
     if (!joined) return joined;
-    for (const Party::Place& place : made_)
-      (void)said_by(fmt::format(
+    for (const Party::Place& place : made_) {
+      auto cut = said_by(fmt::format(
           "ip netns exec {} ethtool -K {} tso off gso off tx-udp-segmentation off gro on", place, device));
+      if (!cut) return fail(std::move(cut).error());
+    }
     return {};
   }
 

@@ -116,8 +116,8 @@ Result<Party> Party::fork_to(const std::function<void(int socket)>& take_part, c
   ::close(sockets[0]);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent || !enter(place)) std::_Exit(1);
-  // A terminal's SIGINT is the campaign's, which then lets its parties go.
-  ::signal(SIGINT, SIG_IGN);
+  // A terminal's signals are the campaign's, which then lets its parties go.
+  for (const int signal : {SIGHUP, SIGINT}) ::signal(signal, SIG_IGN);
   take_part(sockets[1]);
   std::_Exit(1);
 }
@@ -164,6 +164,7 @@ std::optional<Result<std::string>> Party::hear(Signals& signals, std::chrono::se
     std::array<char, 4096> part;
     const ssize_t got = ::recv(socket_, part.data(), part.size(), MSG_DONTWAIT);
     if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+    if (got <= 0 && signals.arrive_within({})) return std::nullopt;  // which may have ended it too
     if (got <= 0)
       return Result<std::string>(
           fail(Errc::io_error,

@@ -82,7 +82,7 @@ std::string aligned(const std::vector<Line>& lines) {
 
 std::string speeds_of(const Report& report) {
   std::vector<Line> lines{{"over", "size", "pullers", "", "by", "MB/s", "from-to", "first byte", "last byte",
-                           "p90", "p99", "p99.9", "most", "includes"}};
+                           "p90", "p99", "p99.9", "most", "rounds", "includes"}};
   for (const Measured& one : report.measured) {
     const Figures figures = figures_of(one);
     Line line = begin_line(one.of);
@@ -95,6 +95,7 @@ std::string speeds_of(const Report& report) {
     line.push_back(text_of(figures.last_byte.p99));
     line.push_back(text_of(figures.last_byte.p999));
     line.push_back(short_time(figures.last_byte.most));
+    line.push_back(fmt::to_string(one.rounds.size()));
     line.push_back(included_in(one.of));
     lines.push_back(std::move(line));
   }
@@ -208,7 +209,9 @@ Machine Machine::here() {
                   .memory_bytes = static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) *
                                   static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)),
                   .kernel = "unknown",
-                  .tcp_controller = "unknown"};
+                  .tcp_controller = "unknown",
+                  .receive_buffer_most = 0,
+                  .huge_pages = "unknown"};
   std::ifstream information("/proc/cpuinfo");
   for (std::string line; std::getline(information, line);) {
     if (!line.starts_with("model name")) continue;
@@ -216,6 +219,8 @@ Machine Machine::here() {
     break;
   }
   std::ifstream("/proc/sys/net/ipv4/tcp_congestion_control") >> machine.tcp_controller;
+  std::ifstream("/proc/sys/net/core/rmem_max") >> machine.receive_buffer_most;
+  std::getline(std::ifstream("/sys/kernel/mm/transparent_hugepage/shmem_enabled"), machine.huge_pages);
   utsname name{};
   if (::uname(&name) == 0) machine.kernel = fmt::format("{} {}", name.sysname, name.release);
   return machine;
@@ -273,7 +278,9 @@ std::string table_of(const Report& report) {
   std::string text = fmt::format(
       "{}, {} processors, {:.1f} GiB, {}, TCP by {}; rgtp {}\n"
       "Every byte is hashed by its consumer, and the hash has to be that of what was exposed.{}\n\n"
-      "How fast: medians of rounds, and of all transfers\n{}\n"
+      "How fast: medians of rounds, and of all transfers. Cold pullers are new processes, which open what "
+      "they\n"
+      "pull with meanwhile; a case that takes long has fewer rounds.\n{}\n"
       "At what cost: medians of rounds. The kernel's work for a datagram counts for whom it interrupts. "
       "Peaks are of\n"
       "resident memory, in which shared pages count for each process, and at the exposer the content "
@@ -304,7 +311,9 @@ std::string json_of(const Report& report) {
                               {"processors", report.machine.processors},
                               {"memory_bytes", report.machine.memory_bytes},
                               {"kernel", report.machine.kernel},
-                              {"tcp_controller", report.machine.tcp_controller}}},
+                              {"tcp_controller", report.machine.tcp_controller},
+                              {"receive_buffer_most", report.machine.receive_buffer_most},
+                              {"huge_pages", report.machine.huge_pages}}},
                             {"skipped", skipped},
                             {"cases", cases}};
   return object.dump(2) + "\n";

@@ -17,7 +17,9 @@ struct Machine {
   unsigned processors = 0;
   std::uint64_t memory_bytes = 0;
   std::string kernel;
-  std::string tcp_controller;  // of those who name none
+  std::string tcp_controller;             // of those who name none
+  std::uint64_t receive_buffer_most = 0;  // net.core.rmem_max, bytes
+  std::string huge_pages;                 // of shared memory, as shmem_enabled tells
 
   static Machine here();
 };

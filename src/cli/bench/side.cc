@@ -38,6 +38,7 @@ class ExposingSide {
 
   json answer(const json& told) {
     if (told.contains("expose")) return expose(told.at("expose"));
+    if (way_ == nullptr) return {{"error", "nothing is exposed yet"}};
     return {{"cost", json_of(Cost::of_this_process())}, {"traffic", json_of(way_->traffic())}};
   }
 
@@ -49,9 +50,9 @@ class ExposingSide {
     const auto began = Clock::now();
     auto opened = open_();
     if (!opened) return json_of(opened.error());
-    way_ = std::move(*opened);
-    const auto where = way_->offer(content_->bytes(), told.at("address"));
+    const auto where = (*opened)->offer(content_->bytes(), told.at("address"));
     if (!where) return json_of(where.error());
+    way_ = std::move(*opened);
     return {{"where", *where}, {"took_s", seconds_between(began, Clock::now())}};
   }
 

@@ -24,6 +24,10 @@
 
 namespace rgtp::cli::bench {
 
+// How much a consumer reads and hashes at a time, where it has the choice: it stays in a processor's own
+// cache.
+constexpr std::size_t piece_bytes = 256 * 1024;
+
 class Exposing {
  public:
   virtual ~Exposing() = default;
@@ -32,7 +36,7 @@ class Exposing {
   [[nodiscard]] virtual Result<std::string> offer(std::span<const std::byte> content,
                                                   const std::string& address) = 0;
   // What it sent so far.
-  virtual Traffic traffic() const { return {}; }
+  virtual Traffic traffic() { return {}; }
 };
 
 // What becomes of the bytes that come.
@@ -59,7 +63,7 @@ class Pulling {
   [[nodiscard]] virtual Result<void> pull(const std::string& where, std::uint64_t size,
                                           Consumer& consumer) = 0;
   // Of its last pull: what the exposing side cannot tell.
-  virtual Traffic traffic() const { return {}; }
+  virtual Traffic traffic() { return {}; }
 };
 
 // {"expose": {"content": PATH, "size": BYTES, "address": IPV4}} -> {"where": ..., "took_s": ...}
