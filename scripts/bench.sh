@@ -4,7 +4,7 @@
 #   scripts/bench.sh            writes README.md's tables, docs/bench.svg and docs/bench.html
 #   scripts/bench.sh --check    writes nothing, and says which ratio is worse than bench/ratios.json keeps it, or was not
 #                               measured (exit code 3)
-#   scripts/bench.sh --keep     keeps the ratios of this run there
+#   scripts/bench.sh --keep     writes, and keeps the ratios of this run there
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -27,22 +27,21 @@ mkdir -p "$results"
 $build/src/cli/rgtp bench --json --html "$results/bench.html" --svg "$results/bench.svg" >"$results/bench.json"
 jq -r '.skipped[] | "skipped \(.what): \(.why)"' "$results/bench.json" >&2
 
+if [ "$mode" != --check ]; then
+  jq -e '[.cases[].path.name] | contains(["loopback", "veth", "Mbit/s"])' "$results/bench.json" >/dev/null || {
+    echo "bench.sh: nothing was measured over links, so that nothing is written: run it as root" >&2
+    exit 1
+  }
+fi
 if [ "$mode" != write ]; then
   jq -s -f scripts/bench/ratios.jq "$results/bench.json" bench/ratios.json >"$results/ratios.json"
   jq -r '.[] | "\(.verdict)  \(.name): \(.now // "not measured"), kept \(.kept // "nothing"), at least \(.least // "-")"' \
     "$results/ratios.json"
-  if [ "$mode" = --keep ]; then
-    jq 'map(if .now then .kept = .now else . end | del(.now, .least, .verdict))' "$results/ratios.json" >bench/ratios.json
-    exit
-  fi
+fi
+if [ "$mode" = --check ]; then
   jq -e 'all(.verdict == "ok")' "$results/ratios.json" >/dev/null || exit 3
   exit
 fi
-
-jq -e '[.cases[].path.name] | contains(["loopback", "veth", "Mbit/s"])' "$results/bench.json" >/dev/null || {
-  echo "bench.sh: nothing was measured over links, so that nothing is written: run it as root" >&2
-  exit 1
-}
 
 for program in core cipher packet engine shm; do
   $build/bench/"${program}_bench" --benchmark_format=json --benchmark_min_time=0.2 >"$results/$program.json" 2>"$results/$program.log" || {
@@ -70,3 +69,6 @@ done
 jq -rs -f scripts/bench/parts.jq "$results"/{core,cipher,packet,engine,shm}.json >"$results/parts.md"
 between parts "$results/parts.md"
 cp "$results/bench.html" "$results/bench.svg" docs/
+if [ "$mode" = --keep ]; then
+  jq 'map(if .now then .kept = .now else . end | del(.now, .least, .verdict))' "$results/ratios.json" >bench/ratios.json
+fi

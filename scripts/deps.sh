@@ -5,9 +5,9 @@
 set -euo pipefail
 
 build=(g++ cmake ninja-build pkg-config libuv1-dev libacl1-dev libboost-dev libxxhash-dev libssl-dev libexpected-dev libcli11-dev
-  libfmt-dev)
-test=(git clang clang-format clang-tidy libclang-rt-14-dev libgtest-dev libgmock-dev libbenchmark-dev nlohmann-json3-dev
-  iproute2 nftables ethtool iperf3 jq procps strace gdb openssl libzmq3-dev libsrt-openssl-dev libudt-dev)
+  libfmt-dev nlohmann-json3-dev)
+test=(git clang clang-format clang-tidy libclang-rt-14-dev libgtest-dev libgmock-dev libbenchmark-dev
+  iproute2 nftables ethtool iperf3 jq xxhash procps strace gdb openssl libzmq3-dev libsrt-openssl-dev libudt-dev)
 
 case ${1:-all} in
 build) wanted=("${build[@]}") ;;

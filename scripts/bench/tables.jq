@@ -12,7 +12,7 @@ def at($name; filter): (map(select(.by == $name) | select(filter)) | first) // n
 def rate: if . then .figures.bytes_per_s.median | megabytes else "-" end;
 
 .cases as $cases
-| "By `\(.command | sub("^[^ ]*/"; "build/release/src/cli/") | sub(" --svg [^ ]*"; "") | sub(" --html [^ ]*"; ""))`, rgtp \(.version), on \(.machine.processors) processors (\(.machine.processor)), \(.made_at[:10]):" as $head
+| "By `\(.command | sub("^[^ ]*/"; "build/release/src/cli/") | sub(" --svg [^ ]*"; "") | sub(" --html [^ ]*"; ""))`, rgtp \(.version), on \(.machine.processors) processors (\(.machine.processor)), TCP by \(.machine.tcp_controller) unless named, \(.made_at[:10]):" as $head
 | if $table == "sizes" then
     ($cases | map(select(.path.name == "loopback" and .pullers == 1 and .state == "warm"))) as $warm
     | ($warm | map(.size) | unique) as $sizes
