@@ -67,8 +67,8 @@ const char* to_string(State state);
 // Two tables: how fast, and at what cost.
 std::string table_of(const Report& report);
 
-// One object, "schema": "rgtp-bench/1": seconds, bytes and counts, each case's figures and each round by
-// itself.
+// One object, "schema": "rgtp-bench/1" (REPORT.md): seconds, bytes and counts, each case's figures and each
+// round by itself.
 std::string json_of(const Report& report);
 
 }  // namespace rgtp::cli::bench
