@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measures everything that the README tells in tables, and writes them, the picture beside them and the page that they
-# are taken from. As root also over links; 12 minutes on two cores, which nothing else should use.
+# are taken from. As root also over links; 9 minutes on two cores, which nothing else should use.
 #   scripts/bench.sh            writes README.md's tables, docs/bench.svg and docs/bench.html
 #   scripts/bench.sh --check    writes nothing, and says which ratio is worse than bench/ratios.json keeps it, or was not
 #                               measured (exit code 3)

@@ -14,4 +14,5 @@ def one($cases; $wanted):
       else null end) as $now
     | (if $ratio.kept then $ratio.kept * (1 - $ratio.tolerance) * 1000 | round / 1000 else null end) as $least
     | . + {now: $now, least: $least,
-           verdict: (if $now == null or $least == null then "not measured" elif $now < $least then "worse" else "ok" end)})
+           verdict: (if $now == null then "not measured" elif $least == null then "nothing kept"
+             elif $now < $least then "worse" else "ok" end)})
