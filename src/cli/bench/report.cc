@@ -117,7 +117,7 @@ std::string costs_of(const Report& report) {
     line.push_back(fmt::format("{:.1f}", figures.switches_per_mib));
     line.push_back(figures.datagrams_per_mib ? fmt::format("{:.1f}", *figures.datagrams_per_mib) : "-");
     line.push_back(figures.again_per_mib ? fmt::format("{:.2f}", *figures.again_per_mib) : "-");
-    line.push_back(verified_by(one.of));
+    line.push_back(verified_by(*one.of.by));
     lines.push_back(std::move(line));
   }
   return aligned(lines);
@@ -195,7 +195,7 @@ ordered_json json_of(const Measured& one) {
           {"state", to_string(one.of.state)},
           {"by", one.of.by->name},
           {"includes", included_in(one.of)},
-          {"verified_by", verified_by(one.of)},
+          {"verified_by", verified_by(*one.of.by)},
           {"offered_s", one.offered_s},
           {"figures", json_of(figures_of(one))},
           {"rounds", rounds}};
@@ -255,8 +255,8 @@ Figures figures_of(const Measured& measured) {
       .again_per_mib = median_per_mib(measured, &Traffic::again)};
 }
 
-std::string verified_by(const Case& one) {
-  return one.by->verifies.empty() ? "consumer" : "consumer, " + std::string(one.by->verifies);
+std::string verified_by(const Contender& by) {
+  return by.verifies.empty() ? "consumer" : "consumer, " + std::string(by.verifies);
 }
 
 std::string short_bytes(std::uint64_t bytes) {

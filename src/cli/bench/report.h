@@ -56,8 +56,8 @@ struct Figures {
 };
 Figures figures_of(const Measured& measured);
 
-// What tells a wrong byte, in words; the consumer's digest does so in every case.
-std::string verified_by(const Case& one);
+// What tells a wrong byte, in words; the consumer's digest does so by every way.
+std::string verified_by(const Contender& by);
 
 // "64 KiB", "2.31 ms"
 std::string short_bytes(std::uint64_t bytes);

@@ -142,7 +142,7 @@ void add_terms(std::vector<Table::Column>& columns) {
 
 void add_terms(Table::Row& row, const Case& one) {
   row.push_back(escaped(included_in(one)));
-  row.push_back(escaped(verified_by(one)));
+  row.push_back(escaped(verified_by(*one.by)));
 }
 
 std::string comparison_html(const std::string& heading, const std::string& charts, const Table& table) {

@@ -60,8 +60,7 @@ Table::Row terms_of(const Findings& findings, const Contender& by) {
   const Case* const cold = example_of(findings, by, State::cold);
   return {swatch_of(findings.look_of(by)) + " " + name_of(by),
           warm == nullptr ? std::string(no_figure) : escaped(included_in(*warm)),
-          cold == nullptr ? std::string(no_figure) : escaped(included_in(*cold)),
-          escaped(verified_by(warm == nullptr ? *cold : *warm)),
+          cold == nullptr ? std::string(no_figure) : escaped(included_in(*cold)), escaped(verified_by(by)),
           by.package.empty() ? std::string(no_figure) : escaped(by.package)};
 }
 
