@@ -52,6 +52,7 @@ echo "$mib MiB, at first to a reader of 1 MB/s: the puller had $puller_kib KiB a
 ((puller_kib < window_kib + 16384)) || fail "the puller holds more than its window"
 # Asked for again is no measure of it: an exposer that was kept from its processor drops the requests that are too old.
 ((twice * 100 <= asked)) || fail "more than one slice in a hundred came twice"
+((bytes * 100 <= mib * 1048576 * 105)) || fail "the exposer sent more than a twentieth more than there is"
 ((now - began > slow_s * 1000)) || fail "nobody was slow"
 end_pipe
 sleep 0.5
